@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/execute/context.h"
+
+#include <tbb/task_arena.h>
+#include <tbb/task_group.h>
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/plugin/status.h"
+
+namespace hrt {
+namespace {
+
+// Independent steps are worth a task of their own from this much estimated work on.
+constexpr double kTaskUs = 30;
+
+ValuePtr borrowed_value(const Type& type, void* data) {
+  auto v = std::make_shared<hrt_value>();
+  v->type = type;
+  v->tensor = Tensor::view(type.dtype(), Dims(type.dims().begin(), type.dims().end()), data, nullptr);
+  v->borrowed = true;
+  return v;
+}
+
+}  // namespace
+
+// Memory and contexts for one prepared stage.
+struct Context::Stage {
+  struct DeviceRun {
+    const hrt_backend_api* api = nullptr;
+    hrt_context* context = nullptr;
+    hrt_run run;
+    hrt_run_args args{};
+    std::vector<const void*> inputs;
+    std::vector<void*> outputs;
+    std::vector<ValuePtr> spare;  // for outputs that nobody reads because they are known
+  };
+
+  std::shared_ptr<const PreparedStage> prepared;
+  std::shared_ptr<void> arena;
+  std::vector<std::pair<ValueId, ValuePtr>> fixed;  // constants, arena and kept values
+  std::vector<std::shared_ptr<void>> kept;
+  std::vector<DeviceRun> device;  // by step of the plan
+  std::vector<hrt_kernel> host;   // likewise
+  std::vector<std::atomic<uint32_t>> waiting;
+  bool concurrent = false;
+
+  explicit Stage(size_t steps) : device(steps), host(steps), waiting(steps) {}
+  ~Stage() {
+    for (const DeviceRun& d : device)
+      if (d.context) d.api->context_destroy(d.context);
+  }
+};
+
+// Runs the bodies of one control flow node.
+class Context::Bodies : public BodyRunner {
+ public:
+  Bodies(Context& outer, const std::map<std::string, std::unique_ptr<Program>>& programs) : outer_(outer) {
+    for (const auto& [name, program] : programs) contexts_.emplace(name, std::make_unique<Context>(*program));
+  }
+
+  std::vector<ValuePtr> run_body(std::string_view attribute, std::span<const ValuePtr> inputs) override {
+    const auto it = contexts_.find(std::string(attribute));
+    if (it == contexts_.end()) fail(HRT_ERROR_BAD_DATA, "there is no nested body \"{}\"", attribute);
+    std::vector<const hrt_value*> raw;
+    for (const ValuePtr& v : inputs) raw.push_back(v.get());
+    Context& context = *it->second;
+    context.run(raw, &outer_.values_, *outer_.state_);
+    std::vector<ValuePtr> out;
+    for (size_t i = 0; i < context.program_.graph().outputs().size(); ++i) out.push_back(context.output(i));
+    return out;
+  }
+
+ private:
+  Context& outer_;
+  std::map<std::string, std::unique_ptr<Context>> contexts_;
+};
+
+Context::Context(Program& program) : program_(program) {
+  const Graph& g = program_.graph();
+  values_.resize(g.value_limit(), nullptr);
+  results_.resize(g.value_limit());
+  stages_.resize(program_.partition().stage_count);
+  for (ValueId v = 0; v < g.value_limit(); ++v) {
+    if (!g.has_value(v) || !g.value(v).constant || program_.dropped(v)) continue;
+    constants_.push_back(make_value(*g.value(v).constant));
+    values_[v] = constants_.back().get();
+  }
+  for (const auto& [node, programs] : program_.all_bodies())
+    bodies_[node] = std::make_unique<Bodies>(*this, programs);
+}
+
+Context::~Context() = default;
+
+Context::Stage& Context::enter(uint32_t index) {
+  auto& list = stages_[index];
+  for (auto it = list.begin(); it != list.end(); ++it) {
+    if (!(*it)->prepared->matches(values_)) continue;
+    list.splice(list.begin(), list, it);
+    return *list.front();
+  }
+  auto prepared = program_.prepare(index, values_);
+  const StagePlan& plan = prepared->plan;
+  auto stage = std::make_unique<Stage>(plan.steps.size());
+  stage->prepared = prepared;
+  stage->arena = allocate_bytes(plan.arena_bytes);
+  auto* base = static_cast<std::byte*>(stage->arena.get());
+  std::map<ValueId, ValuePtr> by_id;
+  for (const ValuePlan& p : plan.values) {
+    ValuePtr v;
+    if (p.home == Home::kConstant) v = make_value(*p.constant);
+    if (p.home == Home::kArena) v = borrowed_value(p.type, base + p.offset);
+    if (p.home == Home::kKept) {
+      stage->kept.push_back(allocate_bytes(p.bytes));
+      v = borrowed_value(p.type, stage->kept.back().get());
+    }
+    if (!v) continue;
+    by_id[p.value] = v;
+    stage->fixed.emplace_back(p.value, std::move(v));
+  }
+
+  std::map<uint32_t, unsigned> busy;  // steps by level that are worth a task
+  for (uint32_t i = 0; i < plan.steps.size(); ++i) {
+    const StepPlan& s = plan.steps[i];
+    const Program::Compiled& step = program_.step(s.step);
+    if (!step.device || step.latency_us >= kTaskUs) ++busy[s.level];
+    if (!step.device) {
+      const Node& n = program_.graph().node(program_.partition().steps[s.step].nodes.front());
+      hrt_kernel& call = stage->host[i];
+      call.graph = &program_.graph();
+      call.node = n.id;
+      call.inputs.resize(n.inputs.size());
+      for (const ValueId v : n.outputs) {
+        const bool planned = v != HRT_NONE && by_id.contains(v) && by_id[v]->borrowed;
+        call.outputs.push_back({v != HRT_NONE, planned ? by_id[v] : nullptr, nullptr});
+      }
+      if (const auto it = bodies_.find(n.id); it != bodies_.end()) call.bodies = it->second.get();
+      continue;
+    }
+    Stage::DeviceRun& d = stage->device[i];
+    d.api = &step.device->api();
+    check(d.api->context_create(prepared->prepared[i].handle, &d.context), step.device->name());
+    d.run.graph = step.sub.graph.get();
+    d.run.device = &step.device->name();
+    d.inputs.resize(step.sub.inputs.size());
+    for (const ValueId v : step.sub.outputs) {
+      ValuePtr target = by_id.at(v);
+      if (!target->borrowed) {  // known before the run: the backend may write it, nobody reads it
+        target = make_value(Tensor::allocate(target->tensor.dtype(), target->tensor.dims()));
+        d.spare.push_back(target);
+      }
+      d.outputs.push_back(target->tensor.data());
+    }
+    d.args.struct_size = sizeof(hrt_run_args);
+    d.args.run = &d.run;
+    d.args.inputs = d.inputs.data();
+    d.args.input_count = d.inputs.size();
+    d.args.outputs = d.outputs.data();
+    d.args.output_count = d.outputs.size();
+    d.args.workspace = base + s.workspace_offset;
+  }
+  stage->concurrent = std::ranges::any_of(busy, [](const auto& level) { return level.second > 1; });
+  list.push_front(std::move(stage));
+  while (list.size() > std::max(1u, program_.options().plan_cache)) list.pop_back();
+  return *list.front();
+}
+
+void Context::run(std::span<const hrt_value* const> inputs, const std::vector<const hrt_value*>* outer,
+                  const RunState& state) {
+  const Graph& g = program_.graph();
+  if (inputs.size() != g.inputs().size())
+    fail(HRT_ERROR_BAD_DATA, "graph \"{}\" has {} inputs, not {}", g.name(), g.inputs().size(),
+         inputs.size());
+  state_ = &state;
+  for (size_t i = 0; i < inputs.size(); ++i) values_[g.inputs()[i]] = inputs[i];
+  for (const Capture& c : g.captures()) {
+    values_[c.inner] = (*outer)[c.outer];
+    if (!values_[c.inner]) fail(HRT_ERROR_INTERNAL, "capture \"{}\" has no value", g.value(c.inner).name);
+  }
+  for (uint32_t s = 0; s < program_.partition().stage_count; ++s) run_stage(enter(s));
+}
+
+ValuePtr Context::output(size_t index) const {
+  return values_[program_.graph().outputs()[index]]->shared_from_this();
+}
+
+void Context::run_stage(Stage& stage) {
+  for (const auto& [id, value] : stage.fixed) values_[id] = value.get();
+  if (stage.concurrent && tbb::this_task_arena::max_concurrency() > 1)
+    run_as_ready(stage);
+  else
+    run_in_order(stage);
+}
+
+void Context::run_in_order(Stage& stage) {
+  for (const uint32_t i : stage.prepared->plan.order) run_step(stage, i);
+}
+
+void Context::run_as_ready(Stage& stage) {
+  const auto& steps = stage.prepared->plan.steps;
+  for (size_t i = 0; i < steps.size(); ++i)
+    stage.waiting[i].store(steps[i].wait_for, std::memory_order_relaxed);
+  tbb::task_group group;
+  // Whoever finishes a step starts those that waited for it alone; one of them on its own thread.
+  auto start = [&](auto& self, uint32_t i) -> void {
+    for (uint32_t next = i; next != HRT_NONE;) {
+      const uint32_t now = std::exchange(next, HRT_NONE);
+      run_step(stage, now);
+      for (const uint32_t s : steps[now].successors) {
+        if (stage.waiting[s].fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
+        if (next == HRT_NONE)
+          next = s;
+        else
+          group.run([&self, s] { self(self, s); });
+      }
+    }
+  };
+  for (uint32_t i = 0; i < steps.size(); ++i)
+    if (steps[i].wait_for == 0) group.run([&start, i] { start(start, i); });
+  group.wait();  // rethrows; the steps that waited for the one that failed never start
+}
+
+void Context::run_step(Stage& stage, uint32_t index) {
+  if (state_->token->cancelled())
+    fail(HRT_ERROR_DEADLINE, "{}", state_->token->asked() ? "cancelled" : "the deadline passed");
+  if (stage.device[index].context)
+    run_on_device(stage, index);
+  else
+    run_on_host(stage, index);
+}
+
+void Context::run_on_device(Stage& stage, uint32_t index) {
+  const Program::Compiled& step = program_.step(stage.prepared->plan.steps[index].step);
+  Stage::DeviceRun& d = stage.device[index];
+  for (size_t i = 0; i < d.inputs.size(); ++i) d.inputs[i] = values_[step.sub.inputs[i]]->tensor.data();
+  d.run.cancel = state_->token;
+  d.run.trace = state_->trace;
+  d.run.request = state_->request;
+  d.args.flags = state_->trace ? HRT_RUN_PROFILE : 0;
+  if (hrt_status* status = d.api->run(d.context, &d.args)) check(status, step.device->name());
+}
+
+void Context::run_on_host(Stage& stage, uint32_t index) {
+  hrt_kernel& call = stage.host[index];
+  const Node& n = program_.graph().node(call.node);
+  for (size_t i = 0; i < n.inputs.size(); ++i)
+    call.inputs[i] = n.inputs[i] == HRT_NONE ? nullptr : values_[n.inputs[i]];
+  call.cancel = state_->token;
+  const uint64_t begin = state_->trace ? now_ns() : 0;
+  run_kernel(call);
+  if (state_->trace) state_->trace->add(node_label(n), op_label(n), "host", state_->request, begin, now_ns());
+  for (size_t i = 0; i < n.outputs.size(); ++i) {
+    if (n.outputs[i] == HRT_NONE) continue;
+    values_[n.outputs[i]] = call.outputs[i].result.get();
+    results_[n.outputs[i]] = std::move(call.outputs[i].result);
+  }
+}
+
+}  // namespace hrt

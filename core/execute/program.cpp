@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/execute/program.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/execute/run.h"
+#include "core/plugin/status.h"
+
+namespace hrt {
+namespace {
+
+// Constants larger than this are not kept for inference at other shapes: no shape is computed from them.
+constexpr size_t kInferenceBytes = 64 * 1024;
+
+std::vector<Support> query_device(Device& device, const Graph& graph) {
+  const size_t count = graph.nodes().size();
+  std::vector<hrt_node_support> raw(count);
+  for (auto& r : raw) r = {sizeof(hrt_node_support), 0, "", 0, 0, 0};
+  check(device.api().query_nodes(device.handle(), &graph, raw.data(), count, sizeof(hrt_node_support)),
+        device.name());
+  std::vector<Support> out(count);
+  for (size_t i = 0; i < count; ++i) {
+    raw[i].reason[sizeof(raw[i].reason) - 1] = 0;
+    out[i] = {raw[i].supported != 0, fmt::format("{}: {}", device.name(), raw[i].reason), raw[i].latency_us};
+  }
+  return out;
+}
+
+}  // namespace
+
+PreparedStage::~PreparedStage() {
+  for (const Prepared& p : prepared)
+    if (p.handle) p.api->prepared_destroy(p.handle);
+}
+
+bool PreparedStage::matches(const std::vector<const hrt_value*>& values) const {
+  for (const Key& k : key) {
+    const hrt_value* v = values[k.value];
+    if (!v || !(v->type == k.type)) return false;
+    if (k.data && !identical(*k.data, v->tensor)) return false;
+  }
+  return true;
+}
+
+Program::Program(Graph& graph, const CompileOptions& options) : graph_(graph), options_(options) {
+  partition_ = hrt::partition(graph_, options_.devices.size(), [&](size_t d, const Graph& g) {
+    return query_device(*options_.devices[d], g);
+  });
+  steps_.resize(partition_.steps.size());
+  try {
+    for (uint32_t i = 0; i < steps_.size(); ++i) {
+      if (partition_.steps[i].device >= 0)
+        compile_step(i);
+      else
+        compile_bodies(i);
+    }
+  } catch (...) {
+    for (const Compiled& s : steps_)
+      if (s.handle) s.device->api().executable_destroy(s.handle);
+    throw;
+  }
+  find_incoming();
+  drop_packed_constants();
+  base_facts_ = std::make_unique<Facts>(graph_);
+  for (ValueId v = 0; v < graph_.value_limit(); ++v) {
+    if (!graph_.has_value(v) || !graph_.value(v).constant) continue;
+    if (dropped_.contains(v))
+      (*base_facts_)[v].type = dropped_.at(v);
+    else
+      (*base_facts_)[v] = fact_of(graph_.value(v).constant);
+  }
+  cache_.resize(partition_.stage_count);
+}
+
+Program::~Program() {
+  cache_.clear();  // what was prepared goes before what it was prepared from
+  for (const Compiled& s : steps_)
+    if (s.handle) s.device->api().executable_destroy(s.handle);
+}
+
+void Program::compile_step(uint32_t index) {
+  const Step& step = partition_.steps[index];
+  Compiled& c = steps_[index];
+  c.sub = extract(graph_, step.nodes);
+  c.device = options_.devices[size_t(step.device)];
+  for (const NodeId id : step.nodes) c.latency_us += partition_.choices[id].latency_us;
+  check(c.device->api().compile(c.device->handle(), c.sub.graph.get(), &c.handle),
+        fmt::format("{}: compiling {} nodes from {}", c.device->name(), step.nodes.size(),
+                    graph_.node(step.nodes.front()).describe()));
+  // What the backend did not retain is not needed any more.
+  if (c.sub.graph.use_count() == 1) {
+    Transaction t(*c.sub.graph);
+    for (ValueId v = 0; v < c.sub.graph->value_limit(); ++v)
+      if (c.sub.graph->has_value(v)) t.drop_constant_data(v);
+    t.commit();
+  }
+}
+
+void Program::compile_bodies(uint32_t index) {
+  const NodeId id = partition_.steps[index].nodes.front();
+  for (const auto& [name, body] : graph_.bodies(id))
+    with_context(fmt::format("{}, {}", graph_.node(id).describe(), name), [&, name = name, body = body] {
+      bodies_[id][name] = std::make_unique<Program>(*body, options_);
+    });
+}
+
+void Program::find_incoming() {
+  incoming_.resize(partition_.stage_count);
+  for (uint32_t stage = 0; stage < partition_.stage_count; ++stage) {
+    std::set<ValueId> made, read;
+    for (const Step& s : partition_.steps) {
+      if (s.stage != stage) continue;
+      for (const NodeId id : s.nodes) {
+        for (const ValueId v : graph_.node(id).inputs)
+          if (v != HRT_NONE) read.insert(v);
+        for (const auto& [name, body] : graph_.bodies(id))
+          for (const Capture& c : body->captures()) read.insert(c.outer);
+        for (const ValueId v : graph_.node(id).outputs) made.insert(v);
+      }
+    }
+    for (const ValueId v : read)
+      if (!made.contains(v) && !graph_.value(v).constant) incoming_[stage].push_back(v);
+  }
+}
+
+void Program::drop_packed_constants() {
+  std::set<NodeId> host;
+  for (const Step& s : partition_.steps)
+    if (s.device < 0) host.insert(s.nodes.front());
+  Transaction t(graph_);
+  for (ValueId v = 0; v < graph_.value_limit(); ++v) {
+    if (!graph_.has_value(v)) continue;
+    const ValueDef& def = graph_.value(v);
+    if (!def.constant || def.constant->bytes() <= kInferenceBytes || def.output_uses > 0) continue;
+    if (std::ranges::any_of(def.consumers, [&](NodeId n) { return host.contains(n); })) continue;
+    dropped_[v] = def.constant->type();
+    t.drop_constant_data(v);
+  }
+  t.commit();
+}
+
+hrt_prepared* Program::prepare_step(const Compiled& step, const Facts& facts, uint64_t& workspace) const {
+  const uint32_t limit = step.sub.graph->value_limit();
+  std::vector<const hrt_type*> types(limit, nullptr);
+  std::vector<hrt_tensor> tensors(limit);
+  std::vector<const hrt_tensor*> known(limit, nullptr);
+  for (ValueId v = 0; v < limit; ++v) {
+    const ValueId original = step.sub.value_map[v];
+    if (original == HRT_NONE) continue;
+    const Fact& fact = facts.at(original);
+    types[v] = &fact.type.c();
+    if (fact.constant) {
+      tensors[v] = fact.constant->c();
+      known[v] = &tensors[v];
+    }
+  }
+  const hrt_shapes shapes{sizeof(hrt_shapes), types.data(), known.data(), limit};
+  hrt_requirements needs{sizeof(hrt_requirements), 0};
+  hrt_prepared* handle = nullptr;
+  check(step.device->api().prepare(step.handle, &shapes, &handle, &needs), step.device->name());
+  workspace = needs.workspace_bytes;
+  return handle;
+}
+
+std::shared_ptr<PreparedStage> Program::make(uint32_t stage, Facts facts,
+                                             std::vector<PreparedStage::Key> key) {
+  auto out = std::make_shared<PreparedStage>();
+  out->key = std::move(key);
+  std::map<uint32_t, PreparedStage::Prepared> by_step;
+  try {
+    out->plan = plan_stage(graph_, partition_, stage, facts, [&](uint32_t index, const Facts& known) {
+      uint64_t workspace = 0;
+      const Compiled& step = steps_[index];
+      by_step[index] = {&step.device->api(), prepare_step(step, known, workspace)};
+      return workspace;
+    });
+  } catch (...) {
+    for (const auto& [index, p] : by_step)
+      if (p.handle) p.api->prepared_destroy(p.handle);
+    throw;
+  }
+  for (const StepPlan& s : out->plan.steps)
+    out->prepared.push_back(by_step.contains(s.step) ? by_step.at(s.step) : PreparedStage::Prepared{});
+  const uint64_t bytes = out->plan.arena_bytes + out->plan.kept_bytes;
+  if (options_.memory_limit != 0 && bytes > options_.memory_limit)
+    fail(HRT_ERROR_MEMORY, "the plan needs {} bytes for values and workspaces, the limit is {}", bytes,
+         options_.memory_limit);
+  return out;
+}
+
+std::shared_ptr<const PreparedStage> Program::prepare(uint32_t stage,
+                                                      const std::vector<const hrt_value*>& values) {
+  {
+    const std::lock_guard lock(mutex_);
+    auto& list = cache_[stage];
+    for (auto it = list.begin(); it != list.end(); ++it) {
+      if (!(*it)->matches(values)) continue;
+      list.splice(list.begin(), list, it);
+      return list.front();
+    }
+  }
+  Facts facts = *base_facts_;
+  std::vector<PreparedStage::Key> key;
+  for (const ValueId v : incoming_[stage]) {
+    const hrt_value* value = values[v];
+    if (!value) fail(HRT_ERROR_INTERNAL, "\"{}\" has no value when its stage begins", graph_.value(v).name);
+    PreparedStage::Key k{v, value->type, nullptr};
+    if (std::ranges::binary_search(partition_.shape_data, v) && value->type.is_tensor())
+      k.data = std::make_shared<Tensor>(Tensor::copy_of(value->tensor.c()));
+    facts[v] = k.data ? fact_of(k.data) : Fact{k.type, nullptr, std::nullopt};
+    key.push_back(std::move(k));
+  }
+  std::shared_ptr<const PreparedStage> made = make(stage, std::move(facts), std::move(key));
+  const std::lock_guard lock(mutex_);
+  auto& list = cache_[stage];
+  list.push_front(made);
+  while (list.size() > std::max(1u, options_.plan_cache)) list.pop_back();
+  return made;
+}
+
+std::shared_ptr<const PreparedStage> Program::prepare_for(uint32_t stage,
+                                                          const std::map<ValueId, Type>& types) {
+  Facts facts = *base_facts_;
+  for (const ValueId v : incoming_[stage]) {
+    const auto it = types.find(v);
+    if (it == types.end() || (it->second.is_tensor() && !it->second.is_static()))
+      fail(HRT_ERROR_UNSUPPORTED, "the type of \"{}\" is known only when the model runs",
+           graph_.value(v).name);
+    facts[v].type = it->second;
+  }
+  return make(stage, std::move(facts), {});
+}
+
+}  // namespace hrt

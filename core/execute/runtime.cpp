@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/execute/runtime.h"
+
+#include <sys/auxv.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/mapped_file.h"
+#include "core/execute/run.h"
+#include "core/graph/transaction.h"
+#include "core/pass/pipeline.h"
+#include "core/plugin/host.h"
+#include "core/plugin/infer.h"
+#include "core/plugin/status.h"
+
+namespace hrt {
+
+std::vector<std::filesystem::path> default_plugin_directories() {
+  std::vector<std::filesystem::path> list;
+  const char* path = std::getenv("HRT_PLUGIN_PATH");
+  if (path && ::getauxval(AT_SECURE) == 0) {
+    std::string_view rest(path);
+    while (!rest.empty()) {
+      const size_t end = std::min(rest.find(':'), rest.size());
+      if (end > 0) list.emplace_back(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+  }
+  std::error_code error;
+  const auto executable = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    const auto prefix = executable.parent_path().parent_path();
+    list.push_back(prefix / "lib");
+    list.push_back(prefix / "lib" / "hrt");
+  }
+  return list;
+}
+
+Device::Device(const hrt_backend_api* api, const Plugin* plugin, uint32_t index, std::string name,
+               hrt_device_info info, std::map<std::string, std::string> options)
+    : api_(api),
+      plugin_(plugin),
+      index_(index),
+      name_(std::move(name)),
+      description_(info.description ? info.description : ""),
+      info_(info),
+      options_(std::move(options)) {}
+
+Device::~Device() {
+  if (handle_) api_->device_close(handle_);
+}
+
+hrt_device* Device::handle() {
+  const std::lock_guard lock(mutex_);
+  if (!handle_) {
+    std::vector<const char*> keys, values;
+    for (const auto& [k, v] : options_) {
+      keys.push_back(k.c_str());
+      values.push_back(v.c_str());
+    }
+    const hrt_options c{sizeof(hrt_options), keys.data(), values.data(), keys.size()};
+    check(api_->device_open(index_, &c, &handle_), fmt::format("opening device {}", name_));
+  }
+  return handle_;
+}
+
+Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
+  provide_run_interface();
+  provide_pass_interface();
+  registry_ = std::make_unique<Registry>(options_.plugin_directories);
+}
+
+Runtime::~Runtime() { devices_.clear(); }
+
+const std::vector<std::unique_ptr<Device>>& Runtime::devices() {
+  const std::lock_guard lock(mutex_);
+  if (devices_listed_) return devices_;
+  for (const auto& [api, plugin] : registry_->backends()) {
+    if (!HRT_HAS(api, run) || !api->run || !api->name) {
+      log_warn("devices", "{}: the backend interface is incomplete; left out", plugin->manifest.id);
+      continue;
+    }
+    try {
+      uint32_t count = 0;
+      check(api->device_count(&count), plugin->manifest.id);
+      const auto found = options_.backend_options.find(api->name);
+      for (uint32_t i = 0; i < count; ++i) {
+        hrt_device_info info{sizeof(hrt_device_info), nullptr, nullptr, HRT_DEVICE_OTHER, 0};
+        check(api->device_info(i, &info), plugin->manifest.id);
+        std::string name = info.name ? info.name : api->name;
+        if (i > 0) name += fmt::format(":{}", i);
+        devices_.push_back(std::make_unique<Device>(
+            api, plugin, i, std::move(name), info,
+            found == options_.backend_options.end() ? std::map<std::string, std::string>{} : found->second));
+      }
+    } catch (const Error& e) {
+      log_warn("devices", "{}", e.message());
+    }
+  }
+  devices_listed_ = true;
+  return devices_;
+}
+
+Device& Runtime::device(std::string_view name) {
+  std::vector<std::string> names;
+  for (const auto& d : devices()) {
+    if (d->name() == name) return *d;
+    names.push_back(d->name());
+  }
+  std::string refused;
+  for (const Plugin& p : registry_->load_all())
+    if (p.state == PluginState::kRefused &&
+        (p.manifest.provides == name || p.manifest.id.find(name) != std::string::npos))
+      refused += fmt::format("; {} was refused: {}", p.manifest.file.filename().string(), p.reason);
+  const std::string near = nearest(name, names);
+  fail(HRT_ERROR_USAGE, "there is no device \"{}\"{}{}{}", name,
+       near.empty() ? "" : ", did you mean " + near + "?",
+       names.empty() ? "; no backend was found" : fmt::format("; there are {}", fmt::join(names, ", ")),
+       refused);
+}
+
+namespace {
+
+hrt_source source_of(const MappedFile& file, const std::string& path) {
+  return {sizeof(hrt_source), path.c_str(), file.bytes().data(), file.bytes().size()};
+}
+
+// The importer that is surest of the file.
+const hrt_importer_api& importer_for(Registry& registry, const hrt_source& source) {
+  const hrt_importer_api* best = nullptr;
+  int sure = 0;
+  std::string names;
+  for (const auto& [api, plugin] : registry.importers()) {
+    if (!HRT_HAS(api, import_model)) continue;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", api->name);
+    if (const int p = api->probe(&source); p > sure) {
+      sure = p;
+      best = api;
+    }
+  }
+  if (!best)
+    fail(HRT_ERROR_BAD_DATA, "{}: no importer recognises this file ({})", source.path,
+         names.empty() ? "no importer plugin is loaded" : "there are: " + names);
+  return *best;
+}
+
+}  // namespace
+
+std::unique_ptr<Graph> Runtime::load_model(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  const std::string text = path.string();
+  const hrt_source source = source_of(*file, text);
+  const hrt_importer_api& importer = importer_for(*registry_, source);
+  auto graph = std::make_unique<Graph>();
+  Transaction t(*graph);
+  const ModelDirectory directory(t, path.parent_path());
+  check(importer.import_model(&source, &t), "");
+  with_context(text, [&] {
+    t.commit();
+    annotate(*graph);
+    verify_structure(*graph);
+  });
+  return graph;
+}
+
+ValuePtr Runtime::load_value(const std::filesystem::path& path, const Type& type) {
+  const auto file = MappedFile::open(path);
+  const std::string text = path.string();
+  const hrt_source source = source_of(*file, text);
+  std::string reasons;
+  for (const auto& [api, plugin] : registry_->importers()) {
+    if (!HRT_HAS(api, import_value) || !api->import_value) continue;
+    hrt_kernel result;
+    result.outputs.resize(1);
+    try {
+      check(api->import_value(&source, &type.c(), &result), "");
+      if (!result.outputs[0].result)
+        fail(HRT_ERROR_INTERNAL, "{}: importer {} made no value", text, api->name);
+      return result.outputs[0].result;
+    } catch (const Error& e) {
+      reasons += fmt::format("{}{}", reasons.empty() ? "" : "; ", e.message());
+    }
+  }
+  fail(HRT_ERROR_BAD_DATA, "{}",
+       reasons.empty() ? text + ": no importer reads files that hold a value" : reasons);
+}
+
+}  // namespace hrt

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runtime: plugins, opened devices, and the loading of models. One per process; outlives everything
+// made from it. [any-thread]
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/graph/graph.h"
+#include "core/plugin/registry.h"
+#include "core/tensor/value.h"
+
+namespace hrt {
+
+struct RuntimeOptions {
+  std::vector<std::filesystem::path> plugin_directories;  // searched in order; see default_plugin_directories
+  // Per backend name: the options that its devices are opened with.
+  std::map<std::string, std::map<std::string, std::string>> backend_options;
+};
+
+// $HRT_PLUGIN_PATH (colon-separated; ignored when privileges were raised), then the directory of installed
+// plugins: ../lib beside the running executable, and the installation's lib/hrt.
+std::vector<std::filesystem::path> default_plugin_directories();
+
+// A device of a backend, opened when first used.
+class Device {
+ public:
+  Device(const hrt_backend_api* api, const Plugin* plugin, uint32_t index, std::string name,
+         hrt_device_info info, std::map<std::string, std::string> options);
+  ~Device();
+  Device(const Device&) = delete;
+
+  const std::string& name() const { return name_; }  // "cpu", "vulkan:1"
+  const std::string& description() const { return description_; }
+  hrt_device_kind kind() const { return info_.kind; }
+  uint64_t memory_bytes() const { return info_.memory_bytes; }
+  const Plugin& plugin() const { return *plugin_; }
+  // Takes what no other device does: its plugin's manifest has a negative rank.
+  bool is_fallback() const { return plugin_->manifest.rank < 0; }
+  const hrt_backend_api& api() const { return *api_; }
+  hrt_device* handle();  // opens; throws what the backend answered
+
+ private:
+  const hrt_backend_api* api_;
+  const Plugin* plugin_;
+  uint32_t index_;
+  std::string name_;
+  std::string description_;
+  hrt_device_info info_;
+  std::map<std::string, std::string> options_;
+  std::mutex mutex_;
+  hrt_device* handle_ = nullptr;
+};
+
+class Runtime {
+ public:
+  explicit Runtime(RuntimeOptions options);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+
+  Registry& registry() { return *registry_; }
+  const std::vector<std::unique_ptr<Device>>& devices();
+  // By name; throws HRT_ERROR_USAGE naming the nearest known one, or why its plugin was refused.
+  Device& device(std::string_view name);
+
+  // Reads a model, .hrt or whatever an importer recognises; inferred, verified, not optimised. Errors name
+  // the file. [any-thread]
+  std::unique_ptr<Graph> load_model(const std::filesystem::path& path);
+
+  // Reads a file that holds one value in an importer's format (a TensorProto of a test). type: what is
+  // expected of it.
+  ValuePtr load_value(const std::filesystem::path& path, const Type& type);
+
+ private:
+  RuntimeOptions options_;
+  std::unique_ptr<Registry> registry_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  bool devices_listed_ = false;
+};
+
+}  // namespace hrt

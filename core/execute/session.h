@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// A session is a model compiled for devices; a request is one run of it in flight.
+//
+// Compiling: passes, partition, backend compilation, once. Planning: per set of input shapes, cached.
+// Several requests may run at the same time, each with memory of its own.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/execute/runtime.h"
+#include "core/profile/trace.h"
+
+namespace hrt {
+
+enum class Fallback { kAllow, kWarn, kDeny };
+
+struct SessionOptions {
+  // In order of preference. Nodes that a device does not take go to the next; after the last comes the
+  // fallback device of the runtime ("reference"), as fallback says.
+  std::vector<std::string> devices = {"cpu"};
+  Fallback fallback = Fallback::kAllow;
+  unsigned threads = 0;             // 0: one per core
+  bool optimise = true;             // run the passes
+  std::vector<std::string> passes;  // by name, in this order; empty: all that are there
+  bool all_values = false;          // every tensor is an output too, under its name; switches optimise off
+  uint64_t memory_limit = 0;        // bytes of planned memory per request; 0: none
+  unsigned plan_cache = 8;          // plans kept, by input shapes
+};
+
+struct Port {  // an input or output of the model
+  std::string name;
+  Type type;
+};
+
+// Where a node runs, and why.
+struct Placement {
+  std::string node;    // name, or a made-up one
+  std::string op;      // "Conv", "hrt.FusedConv"
+  std::string device;  // "cpu", "reference", "host" (control flow and values that are no tensors)
+  int cluster = -1;    // the subgraph that it was compiled into
+  std::string why;     // "first choice", "cpu: dtype int64", ...
+  struct Refusal {
+    std::string device;
+    std::string reason;
+  };
+  std::vector<Refusal> refusals;
+};
+
+// The memory plan for one set of shapes.
+struct MemoryReport {
+  uint64_t arena_bytes = 0;     // shared by values and workspaces over their lifetimes
+  uint64_t unshared_bytes = 0;  // what they would take one beside the other
+  uint64_t output_bytes = 0;
+  uint64_t constant_bytes = 0;  // weights that the core still holds after compilation
+  struct Item {
+    std::string name;
+    uint64_t offset, bytes;
+    uint32_t first_step, last_step;
+  };
+  std::vector<Item> items;
+};
+
+class Program;
+class Context;
+class Request;
+
+class Session {
+ public:
+  // Takes the graph and optimises it in place.
+  Session(Runtime& runtime, std::unique_ptr<Graph> graph, SessionOptions options);
+  ~Session();
+  Session(const Session&) = delete;
+
+  const std::vector<Port>& inputs() const;
+  const std::vector<Port>& outputs() const;
+  const Graph& graph() const;  // as compiled; constants that were packed are empty
+  const SessionOptions& options() const;
+  const std::vector<Placement>& placement() const;
+  // How passes changed the graph, a line a rewrite.
+  const std::vector<std::string>& rewrites() const;
+  // Plans for these input types (all numeric), without running.
+  MemoryReport memory(std::span<const Type> inputs);
+
+  std::unique_ptr<Request> make_request();
+
+ private:
+  friend class Request;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct RunOptions {
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  Trace* trace = nullptr;  // where to record, node by node
+};
+
+// [object], except cancel.
+class Request {
+ public:
+  ~Request();
+  Request(const Request&) = delete;
+
+  // Shared, not copied. Must match the port's type; HRT_ERROR_BAD_DATA names the input and both types.
+  void set_input(size_t index, ValuePtr value);
+  // Runs to the end. All inputs must be set. Throws HRT_ERROR_DEADLINE when cancelled or too late.
+  void run(const RunOptions& options = {});
+  // Valid until the next run of this request; its bytes are overwritten then.
+  const ValuePtr& output(size_t index) const;
+  // [any-thread] The run in flight ends soon, the next one is not affected.
+  void cancel();
+
+ private:
+  friend class Session;
+  explicit Request(Session& session);
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hrt

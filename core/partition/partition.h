@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which node runs where, in which order: stages, and in each stage convex clusters of nodes for devices, and
+// single nodes for the host itself (control flow, values that are no tensors of numbers, shapes that only a
+// run can tell).
+//
+// Stages. Within a stage, every shape follows from the types of the values that come into it (and from the
+// data of those that shape arithmetic reads), so a stage is planned whole before it runs. A node whose output
+// shapes depend on data ends the stage for those who read it.
+//
+// Clusters. depth(n) is the largest number of changes of device on a path to n within its stage. Nodes of one
+// device and one depth form a group: an edge between groups always leads to a greater depth, so a path that
+// leaves a group never comes back, and groups are convex and acyclic. Connected parts of a group are
+// clusters.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/graph/graph.h"
+#include "core/plugin/infer.h"
+
+namespace hrt {
+
+struct NodeChoice {
+  int device = -1;  // index into the devices asked, -1: the host
+  std::string why;
+  struct Refusal {
+    size_t device;
+    std::string reason;
+  };
+  std::vector<Refusal> refusals;
+  double latency_us = 0;
+};
+
+struct Step {
+  int device = -1;  // -1: a single node run by the host
+  uint32_t stage = 0;
+  std::vector<NodeId> nodes;  // topological order
+};
+
+struct Partition {
+  std::vector<Step> steps;  // stages ascending, producers first
+  uint32_t stage_count = 1;
+  std::vector<NodeChoice> choices;  // by node id
+  std::vector<ValueId> shape_data;  // values whose data, not only type, a stage's plan depends on
+};
+
+// Asks device number `device` about the nodes of a graph, in its order.
+struct Support {
+  bool supported = false;
+  std::string reason;
+  double latency_us = 0;
+};
+using Query = std::function<std::vector<Support>(size_t device, const Graph& graph)>;
+
+// Splits a graph for `devices` devices in order of preference. Writes the types that clusters are to be
+// compiled for into the graph: dimensions that only a run can tell become symbols. Throws
+// HRT_ERROR_UNSUPPORTED when nobody can run a node, naming it and every reason.
+Partition partition(Graph& graph, size_t devices, const Query& query);
+
+}  // namespace hrt
