@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "core/base/mapped_file.h"
 #include "core/execute/run.h"
+#include "core/format/hrt_file.h"
 #include "core/graph/transaction.h"
 #include "core/pass/pipeline.h"
 #include "core/plugin/host.h"
@@ -151,6 +152,7 @@ const hrt_importer_api& importer_for(Registry& registry, const hrt_source& sourc
 
 std::unique_ptr<Graph> Runtime::load_model(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
+  if (is_hrt_file(file->bytes())) return read_hrt_file(file);
   const std::string text = path.string();
   const hrt_source source = source_of(*file, text);
   const hrt_importer_api& importer = importer_for(*registry_, source);

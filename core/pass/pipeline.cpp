@@ -71,6 +71,7 @@ class Pipeline {
 
   void run(Graph& graph) {
     for (const hrt_phase phase : {HRT_PHASE_CLEANUP, HRT_PHASE_FUSE, HRT_PHASE_LAYOUT, HRT_PHASE_CLEANUP}) {
+      if (phase == HRT_PHASE_FUSE && !options_.fuse) continue;
       for (const NodeId id : graph.nodes())
         for (const auto& [name, body] : graph.bodies(id)) run(*body);
       run_phase(graph, phase);

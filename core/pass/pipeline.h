@@ -16,6 +16,7 @@ namespace hrt {
 void provide_pass_interface();
 
 struct PipelineOptions {
+  bool fuse = true;                 // the phase that makes operators that some device may not take
   std::vector<std::string> passes;  // by name, in this order; empty: all that there are
   // Whether the device that comes first takes a node that fusion made; empty: yes.
   std::function<bool(const Graph&, NodeId)> accepts;
