@@ -56,13 +56,20 @@ struct Context::Stage {
 // Runs the bodies of one control flow node.
 class Context::Bodies : public BodyRunner {
  public:
-  Bodies(Context& outer, const std::map<std::string, std::unique_ptr<Program>>& programs) : outer_(outer) {
-    for (const auto& [name, program] : programs) contexts_.emplace(name, std::make_unique<Context>(*program));
+  Bodies(Context& outer, const std::map<std::string, Program::Body>& bodies)
+      : outer_(outer), bodies_(bodies) {
+    for (const auto& [name, body] : bodies)
+      if (body.program) contexts_.emplace(name, std::make_unique<Context>(*body.program));
   }
 
   std::vector<ValuePtr> run_body(std::string_view attribute, std::span<const ValuePtr> inputs) override {
-    const auto it = contexts_.find(std::string(attribute));
-    if (it == contexts_.end()) fail(HRT_ERROR_BAD_DATA, "there is no nested body \"{}\"", attribute);
+    const auto it = contexts_.find(attribute);
+    if (it == contexts_.end()) {
+      const auto body = bodies_.find(std::string(attribute));
+      fail(HRT_ERROR_BAD_DATA, "{}",
+           body == bodies_.end() ? fmt::format("there is no nested body \"{}\"", attribute)
+                                 : body->second.broken);
+    }
     std::vector<const hrt_value*> raw;
     for (const ValuePtr& v : inputs) raw.push_back(v.get());
     Context& context = *it->second;
@@ -74,7 +81,8 @@ class Context::Bodies : public BodyRunner {
 
  private:
   Context& outer_;
-  std::map<std::string, std::unique_ptr<Context>> contexts_;
+  const std::map<std::string, Program::Body>& bodies_;
+  std::map<std::string, std::unique_ptr<Context>, std::less<>> contexts_;
 };
 
 Context::Context(Program& program) : program_(program) {
@@ -87,8 +95,7 @@ Context::Context(Program& program) : program_(program) {
     constants_.push_back(make_value(*g.value(v).constant));
     values_[v] = constants_.back().get();
   }
-  for (const auto& [node, programs] : program_.all_bodies())
-    bodies_[node] = std::make_unique<Bodies>(*this, programs);
+  for (const auto& [node, bodies] : program_.bodies()) bodies_[node] = std::make_unique<Bodies>(*this, bodies);
 }
 
 Context::~Context() = default;

@@ -100,10 +100,15 @@ void Program::compile_step(uint32_t index) {
 
 void Program::compile_bodies(uint32_t index) {
   const NodeId id = partition_.steps[index].nodes.front();
-  for (const auto& [name, body] : graph_.bodies(id))
-    with_context(fmt::format("{}, {}", graph_.node(id).describe(), name), [&, name = name, body = body] {
-      bodies_[id][name] = std::make_unique<Program>(*body, options_);
-    });
+  for (const auto& [name, body] : graph_.bodies(id)) {
+    try {
+      bodies_[id][name].program = std::make_unique<Program>(*body, options_);
+    } catch (const Error& e) {
+      std::string text = fmt::format("{}, {}: {}", graph_.node(id).describe(), name, e.message());
+      if (e.code() != HRT_ERROR_BAD_DATA) throw Error(e.code(), std::move(text));
+      bodies_[id][name].broken = std::move(text);
+    }
+  }
 }
 
 void Program::find_incoming() {

@@ -67,12 +67,12 @@ class Program {
   const Partition& partition() const { return partition_; }
   const CompileOptions& options() const { return options_; }
   const Compiled& step(uint32_t index) const { return steps_[index]; }
-  const std::map<std::string, std::unique_ptr<Program>>& bodies(NodeId node) const {
-    return bodies_.at(node);
-  }
-  const std::map<NodeId, std::map<std::string, std::unique_ptr<Program>>>& all_bodies() const {
-    return bodies_;
-  }
+  // A body that cannot be compiled, because its shapes make no sense, is an error only when it is run.
+  struct Body {
+    std::unique_ptr<Program> program;  // NULL: broken
+    std::string broken;
+  };
+  const std::map<NodeId, std::map<std::string, Body>>& bodies() const { return bodies_; }
   bool dropped(ValueId constant) const { return dropped_.contains(constant); }
 
   // The plan of a stage for what comes into it (by value id; others may be NULL), from the cache if it is
@@ -93,7 +93,7 @@ class Program {
   CompileOptions options_;
   Partition partition_;
   std::vector<Compiled> steps_;
-  std::map<NodeId, std::map<std::string, std::unique_ptr<Program>>> bodies_;
+  std::map<NodeId, std::map<std::string, Body>> bodies_;
   std::vector<std::vector<ValueId>> incoming_;  // by stage
   std::map<ValueId, Type> dropped_;
   std::unique_ptr<Facts> base_facts_;  // of constants

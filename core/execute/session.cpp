@@ -123,9 +123,11 @@ struct Session::Impl {
         placement.push_back(std::move(row));
       }
     }
-    for (const auto& [id, programs] : p.all_bodies())
-      for (const auto& [name, body] : programs)
-        report_placement(*body, fmt::format("{}{}/{}/", prefix, node_label(p.graph().node(id)), name));
+    for (const auto& [id, bodies] : p.bodies())
+      for (const auto& [name, body] : bodies)
+        if (body.program)
+          report_placement(*body.program,
+                           fmt::format("{}{}/{}/", prefix, node_label(p.graph().node(id)), name));
   }
 
   // What the user did not choose, but the runtime fell back to.

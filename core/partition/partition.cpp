@@ -61,11 +61,6 @@ class Analysis {
     return Type::tensor(type.dtype(), std::move(dims));
   }
 
-  bool unknown_outputs(const Node& n) {
-    return std::ranges::any_of(n.outputs,
-                               [&](ValueId v) { return v != HRT_NONE && has_unknown(facts_[v].type); });
-  }
-
   // Non-constant inputs whose data decides the output shapes.
   std::vector<ValueId> shape_inputs(const Node& n, const hrt_op& op) {
     std::vector<ValueId> found;
@@ -89,9 +84,14 @@ class Analysis {
       for (const Capture& c : body->captures()) after(c.outer);
 
     infer_node(graph_, id, facts_);
+    // To inference, as they will be to the planner; the model may declare more.
+    std::vector<char> unknown_output(n.outputs.size(), 0);
+    for (size_t i = 0; i < n.outputs.size(); ++i)
+      unknown_output[i] = n.outputs[i] != HRT_NONE && has_unknown(facts_[n.outputs[i]].type);
+    const bool unknown = std::ranges::find(unknown_output, 1) != unknown_output.end();
     keep_declared(n);
     bool dynamic = (op.flags & (HRT_OP_DATA_SHAPE | HRT_OP_CONTROL)) != 0;
-    if (unknown_outputs(n) && !dynamic) {
+    if (unknown && !dynamic) {
       const auto needed = shape_inputs(n, op);
       dynamic = needed.empty();
       for (const ValueId v : needed) {
@@ -102,11 +102,15 @@ class Analysis {
     }
     stage_[id] = stage;
     decide_host(id, n, op, dynamic);
-    for (const ValueId v : n.outputs) {
+    // What a sequence or optional holds is not known before the run, whatever its type says.
+    const bool opaque = std::ranges::any_of(
+        n.inputs, [&](ValueId v) { return v != HRT_NONE && !facts_[v].type.is_tensor(); });
+    for (size_t i = 0; i < n.outputs.size(); ++i) {
+      const ValueId v = n.outputs[i];
       if (v == HRT_NONE) continue;
       // Readers of a shape that only the run tells come a stage later.
-      value_stage_[v] =
-          stage + ((on_host_[id] && !facts_[v].constant && !settled(facts_[v].type, dynamic)) ? 1 : 0);
+      const bool late = on_host_[id] && !facts_[v].constant && (unknown_output[i] || opaque);
+      value_stage_[v] = stage + (late ? 1 : 0);
       facts_[v].type = symbolised(facts_[v].type);
       transaction_.set_type(v, facts_[v].type);
     }
@@ -117,12 +121,6 @@ class Analysis {
     for (const ValueId v : n.outputs)
       if (v != HRT_NONE)
         with_context(n.describe(), [&] { facts_[v].type = merge(facts_[v].type, graph_.value(v).type); });
-  }
-
-  // Will planning know this type before the node ran?
-  static bool settled(const Type& type, bool dynamic) {
-    return type.is_tensor() && type.ranked() && type.dtype() != HRT_UNDEFINED &&
-           !(dynamic && has_unknown(type));
   }
 
   void decide_host(NodeId id, const Node& n, const hrt_op& op, bool dynamic) {

@@ -149,6 +149,16 @@ class Planner {
     }
   }
 
+  // What the steps that were left out would have handed on: outputs of the graph, input of later stages.
+  void place_known() {
+    for (const Step& s : partition_.steps) {
+      if (s.stage != stage_ || !all_known(s)) continue;
+      for (const NodeId id : s.nodes)
+        for (const ValueId v : graph_.node(id).outputs)
+          if (v != HRT_NONE && leaves(v)) place_value(v);
+    }
+  }
+
   // A host step's output may take the place of an input that dies there, where its operator allows it.
   uint32_t in_place(ValueId v, const std::map<ValueId, uint32_t>& item_of) const {
     const uint32_t maker = made_by_.at(v);
@@ -166,6 +176,7 @@ class Planner {
 
   void place(const Workspace& workspace) {
     for (uint32_t i = 0; i < plan_.steps.size(); ++i) place_step(i);
+    place_known();
     std::map<ValueId, uint32_t> item_of;
     for (const ValuePlan& p : plan_.values) {
       if (p.home == Home::kKept) plan_.kept_bytes = checked_add(plan_.kept_bytes, p.bytes);

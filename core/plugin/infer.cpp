@@ -152,8 +152,14 @@ const hrt_infer_api g_infer_api = {
         for (size_t i = 0; i < input_count; ++i)
           if (inputs[i]) facts[body.inputs()[i]].type = Type::from_c(*inputs[i]);
         for (const Capture& capture : body.captures()) facts[capture.inner] = c->facts[capture.outer];
-        infer_graph_with(body, facts, c->on_body);
-        if (c->on_body) (*c->on_body)(body, facts);
+        // A body that cannot run may be the branch that is never taken: that is for the run to find out.
+        try {
+          infer_graph_with(body, facts, c->on_body);
+          if (c->on_body) (*c->on_body)(body, facts);
+        } catch (const Error& e) {
+          if (e.code() != HRT_ERROR_BAD_DATA) throw;
+          for (const ValueId v : body.outputs()) facts[v] = Fact{};
+        }
         for (size_t i = 0; i < output_count; ++i) {
           c->body_types.push_back(facts[body.outputs()[i]].type);
           types[i] = &c->body_types.back().c();
