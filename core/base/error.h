@@ -6,6 +6,7 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -31,13 +32,17 @@ template <class... A>
   throw Error(code, fmt::format(format, std::forward<A>(args)...));
 }
 
-// Runs f; what it throws gets "where: " in front of its message.
-template <class F>
-decltype(auto) with_context(std::string_view where, F&& f) {
+// Runs f; what it throws gets "where: " in front of its message. where: text, or a function that makes it
+// once it is needed.
+template <class Where, class F>
+decltype(auto) with_context(const Where& where, F&& f) {
   try {
     return f();
   } catch (const Error& e) {
-    throw Error(e.code(), fmt::format("{}: {}", where, e.message()));
+    if constexpr (std::is_invocable_v<const Where&>)
+      throw Error(e.code(), fmt::format("{}: {}", where(), e.message()));
+    else
+      throw Error(e.code(), fmt::format("{}: {}", where, e.message()));
   }
 }
 

@@ -9,14 +9,15 @@
 namespace hrt {
 namespace {
 
+// Never destroyed: objects with static lifetime may log as the process ends.
 spdlog::logger& logger() {
-  static const auto instance = [] {
-    auto l = std::make_shared<spdlog::logger>("hrt", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  static auto& instance = *[] {
+    auto* l = new spdlog::logger("hrt", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     l->set_pattern("%^%l%$: %v");
     l->set_level(spdlog::level::warn);
     return l;
   }();
-  return *instance;
+  return instance;
 }
 
 spdlog::level::level_enum level_of(hrt_log_level level) {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -36,6 +37,17 @@ class Descriptor {
 [[noreturn]] void fail_errno(const std::filesystem::path& path, const char* what) {
   const int error = errno;
   fail(HRT_ERROR_BAD_DATA, "{}: {}: {}", path.string(), what, std::strerror(error));
+}
+
+// A new file with a name of its own, and the permissions that any new file gets (mkstemp's are narrower).
+std::pair<std::string, Descriptor> create_beside(const std::filesystem::path& path) {
+  static std::atomic<unsigned> next{0};
+  for (int attempt = 0;; ++attempt) {
+    std::string name = fmt::format("{}.{}.{}.tmp", path.string(), ::getpid(), next++);
+    Descriptor fd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
+    if (fd.get() >= 0) return {std::move(name), std::move(fd)};
+    if (errno != EEXIST || attempt == 100) fail_errno(path, "cannot create a file beside");
+  }
 }
 
 }  // namespace
@@ -87,9 +99,7 @@ MappedFile::~MappedFile() {
 
 void write_file_atomically(const std::filesystem::path& path,
                            std::span<const std::span<const std::byte>> parts) {
-  std::string temporary = path.string() + ".XXXXXX";
-  Descriptor fd(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (fd.get() < 0) fail_errno(path, "cannot create a file beside");
+  auto [temporary, fd] = create_beside(path);
   try {
     for (auto part : parts) {
       while (!part.empty()) {
@@ -99,9 +109,6 @@ void write_file_atomically(const std::filesystem::path& path,
         part = part.subspan(size_t(n));
       }
     }
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
-    if (::fchmod(fd.get(), 0666 & ~mask) != 0) fail_errno(path, "cannot set permissions");
     if (::fsync(fd.get()) != 0 || ::close(fd.release()) != 0) fail_errno(path, "cannot write");
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail_errno(path, "cannot rename onto");
   } catch (...) {

@@ -146,19 +146,23 @@ class FileReader {
       const auto line = node.source().begin.line;
       const std::string where = fmt::format("{}:{}", file_.string(), line);
       with_context(where, [&, &key = key, &node = node] {
-        if (prefix.starts_with(kBackendPrefix))
-          return backend_option(prefix, std::string(key.str()), node, where);
+        if (is_backend(prefix)) return backend_option(prefix, std::string(key.str()), node, where);
         if (find_key(name)) return set_config(config_, name, items(name, node), where);
         if (!node.is_table() || !is_section(name)) fail_unknown(name);
       });
-      if (node.is_table() && !prefix.starts_with(kBackendPrefix)) this->table(*node.as_table(), name + ".");
+      if (node.is_table() && !is_backend(prefix)) this->table(*node.as_table(), name + ".");
     }
   }
 
  private:
+  // "backend.cpu.": what is inside are a backend's options.
+  static bool is_backend(const std::string& prefix) {
+    return prefix.starts_with(kBackendPrefix) && prefix.size() > kBackendPrefix.size();
+  }
+
   static bool is_section(const std::string& name) {
     const std::string prefix = name + ".";
-    if (name == "backend" || name.starts_with(kBackendPrefix)) return true;
+    if (prefix.starts_with(kBackendPrefix)) return true;
     return std::any_of(std::begin(kKeys), std::end(kKeys),
                        [&](const Key& key) { return std::string_view(key.name).starts_with(prefix); });
   }

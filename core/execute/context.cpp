@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/execute/handoff.h"
 #include "core/plugin/status.h"
 
 namespace hrt {
@@ -15,10 +16,13 @@ namespace {
 // Independent steps are worth a task of their own from this much estimated work on.
 constexpr double kTaskUs = 30;
 
-ValuePtr borrowed_value(const Type& type, void* data) {
+// memory is kept alive by the value; borrowed all the same, because the next run writes over it.
+ValuePtr borrowed_value(const Type& type, std::shared_ptr<void> memory, uint64_t offset) {
   auto v = std::make_shared<hrt_value>();
   v->type = type;
-  v->tensor = Tensor::view(type.dtype(), Dims(type.dims().begin(), type.dims().end()), data, nullptr);
+  const void* data = static_cast<const std::byte*>(memory.get()) + offset;
+  v->tensor =
+      Tensor::view(type.dtype(), Dims(type.dims().begin(), type.dims().end()), data, std::move(memory));
   v->borrowed = true;
   return v;
 }
@@ -40,9 +44,8 @@ struct Context::Stage {
   std::shared_ptr<const PreparedStage> prepared;
   std::shared_ptr<void> arena;
   std::vector<std::pair<ValueId, ValuePtr>> fixed;  // constants, arena and kept values
-  std::vector<std::shared_ptr<void>> kept;
-  std::vector<DeviceRun> device;  // by step of the plan
-  std::vector<hrt_kernel> host;   // likewise
+  std::vector<DeviceRun> device;                    // by step of the plan
+  std::vector<hrt_kernel> host;                     // likewise
   std::vector<std::atomic<uint32_t>> waiting;
   bool concurrent = false;
 
@@ -95,7 +98,8 @@ Context::Context(Program& program) : program_(program) {
     constants_.push_back(make_value(*g.value(v).constant));
     values_[v] = constants_.back().get();
   }
-  for (const auto& [node, bodies] : program_.bodies()) bodies_[node] = std::make_unique<Bodies>(*this, bodies);
+  for (const auto& [node, bodies] : program_.bodies())
+    bodies_[node] = std::make_unique<Bodies>(*this, bodies);
 }
 
 Context::~Context() = default;
@@ -117,11 +121,8 @@ Context::Stage& Context::enter(uint32_t index) {
   for (const ValuePlan& p : plan.values) {
     ValuePtr v;
     if (p.home == Home::kConstant) v = make_value(*p.constant);
-    if (p.home == Home::kArena) v = borrowed_value(p.type, base + p.offset);
-    if (p.home == Home::kKept) {
-      stage->kept.push_back(allocate_bytes(p.bytes));
-      v = borrowed_value(p.type, stage->kept.back().get());
-    }
+    if (p.home == Home::kArena) v = borrowed_value(p.type, stage->arena, p.offset);
+    if (p.home == Home::kKept) v = borrowed_value(p.type, allocate_bytes(p.bytes), 0);
     if (!v) continue;
     by_id[p.value] = v;
     stage->fixed.emplace_back(p.value, std::move(v));
@@ -139,15 +140,20 @@ Context::Stage& Context::enter(uint32_t index) {
       call.node = n.id;
       call.inputs.resize(n.inputs.size());
       for (const ValueId v : n.outputs) {
-        const bool planned = v != HRT_NONE && by_id.contains(v) && by_id[v]->borrowed;
-        call.outputs.push_back({v != HRT_NONE, planned ? by_id[v] : nullptr, nullptr});
+        const ValuePtr there = v != HRT_NONE && by_id.contains(v) ? by_id[v] : nullptr;
+        const bool known = there && !there->borrowed;  // others read it without waiting for this step
+        call.outputs.push_back({v != HRT_NONE && !known, known ? nullptr : there, nullptr});
       }
       if (const auto it = bodies_.find(n.id); it != bodies_.end()) call.bodies = it->second.get();
       continue;
     }
     Stage::DeviceRun& d = stage->device[i];
     d.api = &step.device->api();
-    check(d.api->context_create(prepared->prepared[i].handle, &d.context), step.device->name());
+    if (hrt_status* status = d.api->context_create(prepared->prepared[i].get(), &d.context))
+      check(status, program_.describe(step));
+    if (!d.context)
+      fail(HRT_ERROR_INTERNAL, "{}: context_create gave neither a result nor an error",
+           program_.describe(step));
     d.run.graph = step.sub.graph.get();
     d.run.device = &step.device->name();
     d.inputs.resize(step.sub.inputs.size());
@@ -208,21 +214,26 @@ void Context::run_as_ready(Stage& stage) {
   const auto& steps = stage.prepared->plan.steps;
   for (size_t i = 0; i < steps.size(); ++i)
     stage.waiting[i].store(steps[i].wait_for, std::memory_order_relaxed);
+  Handoff handoff;
   tbb::task_group group;
   // Whoever finishes a step starts those that waited for it alone; one of them on its own thread.
   auto start = [&](auto& self, uint32_t i) -> void {
+    const Handoff::Work work(handoff);
     for (uint32_t next = i; next != HRT_NONE;) {
       const uint32_t now = std::exchange(next, HRT_NONE);
       run_step(stage, now);
       for (const uint32_t s : steps[now].successors) {
         if (stage.waiting[s].fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
-        if (next == HRT_NONE)
+        if (next == HRT_NONE) {
           next = s;
-        else
+        } else {
+          handoff.give();
           group.run([&self, s] { self(self, s); });
+        }
       }
     }
   };
+  handoff.give();
   for (uint32_t i = 0; i < steps.size(); ++i)
     if (steps[i].wait_for == 0) group.run([&start, i] { start(start, i); });
   group.wait();  // rethrows; the steps that waited for the one that failed never start
@@ -245,7 +256,7 @@ void Context::run_on_device(Stage& stage, uint32_t index) {
   d.run.trace = state_->trace;
   d.run.request = state_->request;
   d.args.flags = state_->trace ? HRT_RUN_PROFILE : 0;
-  if (hrt_status* status = d.api->run(d.context, &d.args)) check(status, step.device->name());
+  if (hrt_status* status = d.api->run(d.context, &d.args)) check(status, program_.describe(step));
 }
 
 void Context::run_on_host(Stage& stage, uint32_t index) {
@@ -258,7 +269,7 @@ void Context::run_on_host(Stage& stage, uint32_t index) {
   run_kernel(call);
   if (state_->trace) state_->trace->add(node_label(n), op_label(n), "host", state_->request, begin, now_ns());
   for (size_t i = 0; i < n.outputs.size(); ++i) {
-    if (n.outputs[i] == HRT_NONE) continue;
+    if (!call.outputs[i].wanted) continue;
     values_[n.outputs[i]] = call.outputs[i].result.get();
     results_[n.outputs[i]] = std::move(call.outputs[i].result);
   }

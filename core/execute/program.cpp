@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "core/base/error.h"
+#include "core/base/checked.h"
 #include "core/execute/run.h"
 #include "core/plugin/status.h"
 
@@ -30,11 +30,6 @@ std::vector<Support> query_device(Device& device, const Graph& graph) {
 
 }  // namespace
 
-PreparedStage::~PreparedStage() {
-  for (const Prepared& p : prepared)
-    if (p.handle) p.api->prepared_destroy(p.handle);
-}
-
 bool PreparedStage::matches(const std::vector<const hrt_value*>& values) const {
   for (const Key& k : key) {
     const hrt_value* v = values[k.value];
@@ -49,17 +44,11 @@ Program::Program(Graph& graph, const CompileOptions& options) : graph_(graph), o
     return query_device(*options_.devices[d], g);
   });
   steps_.resize(partition_.steps.size());
-  try {
-    for (uint32_t i = 0; i < steps_.size(); ++i) {
-      if (partition_.steps[i].device >= 0)
-        compile_step(i);
-      else
-        compile_bodies(i);
-    }
-  } catch (...) {
-    for (const Compiled& s : steps_)
-      if (s.handle) s.device->api().executable_destroy(s.handle);
-    throw;
+  for (uint32_t i = 0; i < steps_.size(); ++i) {
+    if (partition_.steps[i].device >= 0)
+      compile_step(i);
+    else
+      compile_bodies(i);
   }
   find_incoming();
   drop_packed_constants();
@@ -74,10 +63,12 @@ Program::Program(Graph& graph, const CompileOptions& options) : graph_(graph), o
   cache_.resize(partition_.stage_count);
 }
 
-Program::~Program() {
-  cache_.clear();  // what was prepared goes before what it was prepared from
-  for (const Compiled& s : steps_)
-    if (s.handle) s.device->api().executable_destroy(s.handle);
+std::string Program::describe(const Compiled& step) const {
+  const Graph& sub = *step.sub.graph;
+  const std::string first = sub.node(sub.nodes().front()).describe();
+  return sub.nodes().size() == 1
+             ? fmt::format("{}: {}", step.device->name(), first)
+             : fmt::format("{}: {} nodes from {}", step.device->name(), sub.nodes().size(), first);
 }
 
 void Program::compile_step(uint32_t index) {
@@ -86,9 +77,10 @@ void Program::compile_step(uint32_t index) {
   c.sub = extract(graph_, step.nodes);
   c.device = options_.devices[size_t(step.device)];
   for (const NodeId id : step.nodes) c.latency_us += partition_.choices[id].latency_us;
-  check(c.device->api().compile(c.device->handle(), c.sub.graph.get(), &c.handle),
-        fmt::format("{}: compiling {} nodes from {}", c.device->name(), step.nodes.size(),
-                    graph_.node(step.nodes.front()).describe()));
+  hrt_executable* handle = nullptr;
+  check(c.device->api().compile(c.device->handle(), c.sub.graph.get(), &handle), describe(c));
+  if (!handle) fail(HRT_ERROR_INTERNAL, "{}: compile gave neither a result nor an error", describe(c));
+  c.handle = {handle, {&c.device->api()}};
   // What the backend did not retain is not needed any more.
   if (c.sub.graph.use_count() == 1) {
     Transaction t(*c.sub.graph);
@@ -146,7 +138,8 @@ void Program::drop_packed_constants() {
   t.commit();
 }
 
-hrt_prepared* Program::prepare_step(const Compiled& step, const Facts& facts, uint64_t& workspace) const {
+PreparedStage::Prepared Program::prepare_step(const Compiled& step, const Facts& facts,
+                                              uint64_t& workspace) const {
   const uint32_t limit = step.sub.graph->value_limit();
   std::vector<const hrt_type*> types(limit, nullptr);
   std::vector<hrt_tensor> tensors(limit);
@@ -164,9 +157,11 @@ hrt_prepared* Program::prepare_step(const Compiled& step, const Facts& facts, ui
   const hrt_shapes shapes{sizeof(hrt_shapes), types.data(), known.data(), limit};
   hrt_requirements needs{sizeof(hrt_requirements), 0};
   hrt_prepared* handle = nullptr;
-  check(step.device->api().prepare(step.handle, &shapes, &handle, &needs), step.device->name());
+  if (hrt_status* status = step.device->api().prepare(step.handle.get(), &shapes, &handle, &needs))
+    check(status, describe(step));
+  if (!handle) fail(HRT_ERROR_INTERNAL, "{}: prepare gave neither a result nor an error", describe(step));
   workspace = needs.workspace_bytes;
-  return handle;
+  return {handle, {&step.device->api()}};
 }
 
 std::shared_ptr<PreparedStage> Program::make(uint32_t stage, Facts facts,
@@ -174,21 +169,13 @@ std::shared_ptr<PreparedStage> Program::make(uint32_t stage, Facts facts,
   auto out = std::make_shared<PreparedStage>();
   out->key = std::move(key);
   std::map<uint32_t, PreparedStage::Prepared> by_step;
-  try {
-    out->plan = plan_stage(graph_, partition_, stage, facts, [&](uint32_t index, const Facts& known) {
-      uint64_t workspace = 0;
-      const Compiled& step = steps_[index];
-      by_step[index] = {&step.device->api(), prepare_step(step, known, workspace)};
-      return workspace;
-    });
-  } catch (...) {
-    for (const auto& [index, p] : by_step)
-      if (p.handle) p.api->prepared_destroy(p.handle);
-    throw;
-  }
-  for (const StepPlan& s : out->plan.steps)
-    out->prepared.push_back(by_step.contains(s.step) ? by_step.at(s.step) : PreparedStage::Prepared{});
-  const uint64_t bytes = out->plan.arena_bytes + out->plan.kept_bytes;
+  out->plan = plan_stage(graph_, partition_, stage, facts, [&](uint32_t index, const Facts& known) {
+    uint64_t workspace = 0;
+    by_step[index] = prepare_step(steps_[index], known, workspace);
+    return workspace;
+  });
+  for (const StepPlan& s : out->plan.steps) out->prepared.push_back(std::move(by_step[s.step]));
+  const uint64_t bytes = checked_add(out->plan.arena_bytes, out->plan.kept_bytes);
   if (options_.memory_limit != 0 && bytes > options_.memory_limit)
     fail(HRT_ERROR_MEMORY, "the plan needs {} bytes for values and workspaces, the limit is {}", bytes,
          options_.memory_limit);
@@ -211,6 +198,10 @@ std::shared_ptr<const PreparedStage> Program::prepare(uint32_t stage,
   for (const ValueId v : incoming_[stage]) {
     const hrt_value* value = values[v];
     if (!value) fail(HRT_ERROR_INTERNAL, "\"{}\" has no value when its stage begins", graph_.value(v).name);
+    // Devices compiled for tensors as the graph describes them: what comes in must be like that.
+    if (graph_.value(v).type.is_tensor())
+      with_context([&] { return fmt::format("\"{}\"", graph_.value(v).name); },
+                   [&] { merge(graph_.value(v).type, value->type); });
     PreparedStage::Key k{v, value->type, nullptr};
     if (std::ranges::binary_search(partition_.shape_data, v) && value->type.is_tensor())
       k.data = std::make_shared<Tensor>(Tensor::copy_of(value->tensor.c()));

@@ -32,20 +32,17 @@ class PreparedStage {
     Type type;
     std::shared_ptr<const Tensor> data;  // shape data only
   };
-  PreparedStage() = default;
-  ~PreparedStage();
-  PreparedStage(const PreparedStage&) = delete;
-
   bool matches(const std::vector<const hrt_value*>& values) const;
 
   std::vector<Key> key;
   StagePlan plan;
   std::map<ValueId, Type> types;  // of everything in the stage: for reports
-  struct Prepared {
-    const hrt_backend_api* api = nullptr;  // NULL: a host step
-    hrt_prepared* handle = nullptr;
+  struct Destroy {
+    const hrt_backend_api* api;
+    void operator()(hrt_prepared* handle) const { api->prepared_destroy(handle); }
   };
-  std::vector<Prepared> prepared;  // by index into plan.steps
+  using Prepared = std::unique_ptr<hrt_prepared, Destroy>;  // NULL: a host step
+  std::vector<Prepared> prepared;                           // by index into plan.steps
 };
 
 class Program {
@@ -53,20 +50,24 @@ class Program {
   // Partitions and compiles. The graph must outlive the program; weights that devices have packed are
   // dropped from it.
   Program(Graph& graph, const CompileOptions& options);
-  ~Program();
   Program(const Program&) = delete;
 
+  struct Destroy {
+    const hrt_backend_api* api;
+    void operator()(hrt_executable* handle) const { api->executable_destroy(handle); }
+  };
   struct Compiled {
     Device* device = nullptr;  // NULL: a host step
-    hrt_executable* handle = nullptr;
-    Extracted sub;          // what was compiled, and how its ids map to the graph's
-    double latency_us = 0;  // the backend's estimate for all of it
+    Extracted sub;             // what was compiled, and how its ids map to the graph's
+    double latency_us = 0;     // the backend's estimate for all of it
+    std::unique_ptr<hrt_executable, Destroy> handle;
   };
 
   const Graph& graph() const { return graph_; }
   const Partition& partition() const { return partition_; }
   const CompileOptions& options() const { return options_; }
   const Compiled& step(uint32_t index) const { return steps_[index]; }
+  std::string describe(const Compiled& step) const;  // device and nodes, for messages
   // A body that cannot be compiled, because its shapes make no sense, is an error only when it is run.
   struct Body {
     std::unique_ptr<Program> program;  // NULL: broken
@@ -87,7 +88,7 @@ class Program {
   void drop_packed_constants();
   void find_incoming();
   std::shared_ptr<PreparedStage> make(uint32_t stage, Facts facts, std::vector<PreparedStage::Key> key);
-  hrt_prepared* prepare_step(const Compiled& step, const Facts& facts, uint64_t& workspace) const;
+  PreparedStage::Prepared prepare_step(const Compiled& step, const Facts& facts, uint64_t& workspace) const;
 
   Graph& graph_;
   CompileOptions options_;
@@ -98,7 +99,8 @@ class Program {
   std::map<ValueId, Type> dropped_;
   std::unique_ptr<Facts> base_facts_;  // of constants
   std::mutex mutex_;
-  std::vector<std::list<std::shared_ptr<const PreparedStage>>> cache_;  // by stage, latest first
+  // By stage, latest first. Below the executables: what was prepared goes before what it was prepared from.
+  std::vector<std::list<std::shared_ptr<const PreparedStage>>> cache_;
 };
 
 }  // namespace hrt

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 
+#include "core/execute/handoff.h"
 #include "core/plan/arena.h"
 #include "core/plugin/host.h"
 #include "core/plugin/registry.h"
@@ -57,8 +58,9 @@ void run_reference(hrt_run* run, const hrt_graph* graph, uint32_t node, const hr
 // References to graphs that backends hold.
 class Retained {
  public:
+  // Never destroyed: a runtime with static lifetime may still release graphs as the process ends.
   static Retained& all() {
-    static Retained instance;
+    static auto& instance = *new Retained;
     return instance;
   }
   void add(std::shared_ptr<const Graph> graph) {
@@ -75,20 +77,33 @@ class Retained {
   std::multimap<const Graph*, std::shared_ptr<const Graph>> graphs_;
 };
 
+void parallel_for(int64_t count, int64_t grain, void (*body)(void*, int64_t, int64_t, uint32_t), void* user) {
+  if (count <= 0) return;
+  auto run = [&](int64_t begin, int64_t end) {
+    body(user, begin, end, uint32_t(std::max(0, tbb::this_task_arena::current_thread_index())));
+  };
+  const int64_t ranges = count / std::max<int64_t>(grain, 1);  // each of at least grain
+  if (ranges <= 1 || tbb::this_task_arena::max_concurrency() == 1) return run(0, count);
+  const int64_t size = count / ranges, longer = count % ranges;  // the first ones take one more
+  auto start_of = [&](int64_t i) { return i * size + std::min(i, longer); };
+  Handoff handoff;
+  handoff.give();
+  // Isolated: a thread that waits for the last ranges must not begin another step meanwhile, which would come
+  // upon whatever this one keeps for its thread, and grow the stack.
+  tbb::this_task_arena::isolate([&] {
+    tbb::parallel_for(
+        tbb::blocked_range<int64_t>(0, ranges),
+        [&](const auto& r) {
+          const Handoff::Work work(handoff);
+          run(start_of(r.begin()), start_of(r.end()));
+        },
+        tbb::simple_partitioner());
+  });
+}
+
 const hrt_run_api g_run_api = {
     sizeof(hrt_run_api),
-    /*parallel_for=*/
-    [](int64_t count, int64_t grain, void (*body)(void*, int64_t, int64_t, uint32_t), void* user) {
-      auto run = [&](int64_t begin, int64_t end) {
-        body(user, begin, end, uint32_t(std::max(0, tbb::this_task_arena::current_thread_index())));
-      };
-      if (count <= 0) return;
-      grain = std::max<int64_t>(grain, 1);
-      if (count <= grain || tbb::this_task_arena::max_concurrency() == 1) return run(0, count);
-      tbb::parallel_for(
-          tbb::blocked_range<int64_t>(0, count, size_t(grain)),
-          [&](const auto& r) { run(r.begin(), r.end()); }, tbb::simple_partitioner());
-    },
+    /*parallel_for=*/parallel_for,
     /*concurrency=*/[] { return uint32_t(std::max(1, tbb::this_task_arena::max_concurrency())); },
     /*plan_arena=*/
     [](hrt_arena_item* items, size_t count, uint64_t alignment, uint64_t* total) {
@@ -103,7 +118,10 @@ const hrt_run_api g_run_api = {
     [](hrt_run* run, uint32_t node) {
       if (!run || !run->trace || !run->graph->has_node(node)) return;
       const Node& n = run->graph->node(node);
-      run->trace->add(node_label(n), op_label(n), *run->device, run->request, run->begin_ns, now_ns());
+      try {
+        run->trace->add(node_label(n), op_label(n), *run->device, run->request, run->begin_ns, now_ns());
+      } catch (const std::bad_alloc&) {  // an event less
+      }
     },
     /*kernel_available=*/
     [](const hrt_graph* graph, uint32_t node) -> int {

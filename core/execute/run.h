@@ -16,8 +16,10 @@ namespace hrt {
 // Cancelled by someone, or too late.
 class RunToken : public CancelToken {
  public:
-  void start(std::optional<std::chrono::steady_clock::time_point> deadline) { deadline_ = deadline; }
-  void finish() { asked_.store(false, std::memory_order_relaxed); }
+  void start(std::optional<std::chrono::steady_clock::time_point> deadline) {
+    asked_.store(false, std::memory_order_relaxed);  // whoever asked came too late for the run before
+    deadline_ = deadline;
+  }
   void cancel() { asked_.store(true, std::memory_order_relaxed); }
   bool asked() const { return asked_.load(std::memory_order_relaxed); }
   bool cancelled() const noexcept override {

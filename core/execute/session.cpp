@@ -11,9 +11,11 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/execute/context.h"
+#include "core/execute/handoff.h"
 #include "core/execute/program.h"
 #include "core/pass/pipeline.h"
 #include "core/plugin/infer.h"
+#include "core/plugin/status.h"
 
 namespace hrt {
 
@@ -22,8 +24,14 @@ struct Session::Impl {
   std::shared_ptr<Graph> graph;
   SessionOptions options;
   std::vector<Device*> devices;
+  size_t chosen = 0;  // so many of them by the user; the rest is what the runtime falls back to
   std::vector<std::string> rewrites;
   std::vector<Port> inputs, outputs;
+  // Dimensions of inputs that share a symbol with one of an earlier input: they must be equal in every run.
+  struct Dim {
+    size_t input, axis;
+  };
+  std::vector<std::pair<Dim, Dim>> equal_dims;
   std::vector<Placement> placement;
   std::unique_ptr<Program> program;
   std::unique_ptr<tbb::global_control> more_threads;
@@ -33,13 +41,25 @@ struct Session::Impl {
   Impl(Runtime& r, std::unique_ptr<Graph> g, SessionOptions o)
       : runtime(r), graph(std::move(g)), options(std::move(o)) {
     start_threads();
-    arena->execute([&] { compile(); });
+    on_threads([&] { compile(); });
+  }
+
+  // Runs f on the threads of this session.
+  template <class F>
+  void on_threads(F&& f) {
+    Handoff handoff;
+    handoff.give();
+    arena->execute([&] {
+      const Handoff::Work work(handoff);
+      f();
+    });
   }
 
   void start_threads() {
+    if (options.threads > 1024)
+      fail(HRT_ERROR_USAGE, "{} threads are over the limit of 1024", options.threads);
     const int cores = tbb::this_task_arena::max_concurrency();
     const int threads = options.threads == 0 ? cores : int(options.threads);
-    if (threads > 1024) fail(HRT_ERROR_USAGE, "{} threads are over the limit of 1024", threads);
     if (threads > cores)
       more_threads = std::make_unique<tbb::global_control>(tbb::global_control::max_allowed_parallelism,
                                                            size_t(threads));
@@ -49,6 +69,7 @@ struct Session::Impl {
   void compile() {
     choose_devices();
     for (const ValueId v : graph->inputs()) inputs.push_back({graph->value(v).name, graph->value(v).type});
+    find_equal_dims();
     if (options.all_values)
       expose_all_values();
     else if (options.optimise)
@@ -64,23 +85,39 @@ struct Session::Impl {
     check_fallback();
   }
 
-  void choose_devices() {
-    if (options.devices.empty()) fail(HRT_ERROR_USAGE, "no device is chosen");
-    for (const std::string& name : options.devices) {
-      Device* d = &runtime.device(name);
-      if (std::ranges::find(devices, d) == devices.end()) devices.push_back(d);
+  void find_equal_dims() {
+    std::map<int64_t, Dim> first;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].type.is_tensor() || !inputs[i].type.ranked()) continue;
+      const auto dims = inputs[i].type.dims();
+      for (size_t k = 0; k < dims.size(); ++k) {
+        if (!HRT_DIM_IS_SYMBOL(dims[k])) continue;
+        const auto [it, fresh] = first.emplace(dims[k], Dim{i, k});
+        if (!fresh) equal_dims.push_back({it->second, {i, k}});
+      }
     }
-    if (options.fallback == Fallback::kDeny) return;
+  }
+
+  void choose_devices() {
+    auto add = [&](Device* d) {
+      if (std::ranges::find(devices, d) == devices.end()) devices.push_back(d);
+    };
+    for (const std::string& name : options.devices) add(&runtime.device(name));
+    if (options.devices.empty())
+      for (const auto& d : runtime.devices())
+        if (!d->is_fallback()) add(d.get());
+    chosen = devices.size();
+    if (options.fallback == Fallback::kDeny && chosen > 0) return;
     for (const auto& d : runtime.devices())
-      if (d->is_fallback() && std::ranges::find(devices, d.get()) == devices.end())
-        devices.push_back(d.get());
+      if (d->is_fallback()) add(d.get());
+    if (devices.empty()) fail(HRT_ERROR_USAGE, "there is no device: no backend was found");
   }
 
   bool first_choice_accepts(const Graph& g, NodeId id) {
     const Extracted sub = extract(g, std::span(&id, 1));
     Device& d = *devices.front();
     hrt_node_support support{sizeof(hrt_node_support), 0, "", 0, 0, 0};
-    if (d.api().query_nodes(d.handle(), sub.graph.get(), &support, 1, sizeof(support))) return false;
+    check(d.api().query_nodes(d.handle(), sub.graph.get(), &support, 1, sizeof(support)), d.name());
     return support.supported != 0;
   }
 
@@ -132,19 +169,14 @@ struct Session::Impl {
 
   // What the user did not choose, but the runtime fell back to.
   void check_fallback() const {
+    if (options.fallback != Fallback::kWarn) return;
     std::map<std::string, int> fallen;
     for (const Placement& row : placement)
-      if (row.device != "host" && std::ranges::none_of(devices, [&](const Device* d) {
-            return d->name() == row.device && chosen(*d);
-          }))
-        ++fallen[fmt::format("{} runs on {}: {}", row.op, row.device,
-                             row.refusals.empty() ? row.why : row.refusals.front().reason)];
-    if (options.fallback != Fallback::kWarn) return;
+      for (size_t d = chosen; d < devices.size(); ++d)
+        if (row.device == devices[d]->name())
+          ++fallen[fmt::format("{} runs on {}: {}", row.op, row.device,
+                               row.refusals.empty() ? row.why : row.refusals.front().reason)];
     for (const auto& [text, count] : fallen) log_warn("fallback", "{} node(s) of {}", count, text);
-  }
-
-  bool chosen(const Device& d) const {
-    return std::ranges::find(options.devices, d.name()) != options.devices.end();
   }
 };
 
@@ -166,7 +198,8 @@ MemoryReport Session::memory(std::span<const Type> inputs) {
     fail(HRT_ERROR_USAGE, "the model has {} inputs, not {}", g.inputs().size(), inputs.size());
   std::map<ValueId, Type> types;
   for (size_t i = 0; i < inputs.size(); ++i) types[g.inputs()[i]] = inputs[i];
-  const auto prepared = impl_->arena->execute([&] { return impl_->program->prepare_for(0, types); });
+  std::shared_ptr<const PreparedStage> prepared;
+  impl_->on_threads([&] { prepared = impl_->program->prepare_for(0, types); });
   MemoryReport report;
   report.arena_bytes = prepared->plan.arena_bytes;
   report.unshared_bytes = prepared->plan.unshared_bytes;
@@ -200,20 +233,12 @@ struct Request::Impl {
 
   // A symbol means the same number wherever the inputs mention it.
   void check_symbols() const {
-    std::map<int64_t, std::pair<int64_t, std::string>> seen;
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      const Type& port = session.inputs[i].type;
-      const Type& type = inputs[i]->type;
-      if (!port.is_tensor() || !port.ranked() || !type.is_tensor()) continue;
-      for (size_t k = 0; k < port.dims().size(); ++k) {
-        if (!HRT_DIM_IS_SYMBOL(port.dims()[k])) continue;
-        const auto [it, fresh] =
-            seen.emplace(port.dims()[k], std::pair(type.dims()[k], session.inputs[i].name));
-        if (!fresh && it->second.first != type.dims()[k])
-          fail(HRT_ERROR_BAD_DATA, "dimension \"{}\" is {} in input \"{}\" and {} in input \"{}\"",
-               session.graph->symbol_name(port.dims()[k]), it->second.first, it->second.second,
-               type.dims()[k], session.inputs[i].name);
-      }
+    for (const auto& [a, b] : session.equal_dims) {
+      const int64_t x = inputs[a.input]->type.dims()[a.axis], y = inputs[b.input]->type.dims()[b.axis];
+      if (x == y) continue;
+      const Port &p = session.inputs[a.input], &q = session.inputs[b.input];
+      fail(HRT_ERROR_BAD_DATA, "dimension \"{}\" is {} in input \"{}\" and {} in input \"{}\"",
+           session.graph->symbol_name(p.type.dims()[a.axis]), x, p.name, y, q.name);
     }
   }
 };
@@ -226,6 +251,7 @@ void Request::set_input(size_t index, ValuePtr value) {
   if (index >= s.inputs.size())
     fail(HRT_ERROR_USAGE, "the model has {} inputs, there is no input {}", s.inputs.size(), index);
   const Port& port = s.inputs[index];
+  if (!value) fail(HRT_ERROR_USAGE, "input \"{}\" is set to nothing", port.name);
   try {
     merge(port.type, value->type);
   } catch (const Error&) {
@@ -243,13 +269,7 @@ void Request::run(const RunOptions& options) {
   impl_->check_symbols();
   impl_->token.start(options.deadline);
   const RunState state{&impl_->token, options.trace, impl_->number};
-  try {
-    s.arena->execute([&] { impl_->context.run(impl_->raw, nullptr, state); });
-  } catch (...) {
-    impl_->token.finish();
-    throw;
-  }
-  impl_->token.finish();
+  s.on_threads([&] { impl_->context.run(impl_->raw, nullptr, state); });
   for (size_t i = 0; i < impl_->outputs.size(); ++i) impl_->outputs[i] = impl_->context.output(i);
 }
 

@@ -20,9 +20,10 @@ namespace hrt {
 enum class Fallback { kAllow, kWarn, kDeny };
 
 struct SessionOptions {
-  // In order of preference. Nodes that a device does not take go to the next; after the last comes the
-  // fallback device of the runtime ("reference"), as fallback says.
-  std::vector<std::string> devices = {"cpu"};
+  // By name, in order of preference; empty: all that are no fallback, in the order in which they were found.
+  // Nodes that a device does not take go to the next; after the last come the fallback devices of the
+  // runtime, as fallback says.
+  std::vector<std::string> devices;
   Fallback fallback = Fallback::kAllow;
   unsigned threads = 0;             // 0: one per core
   bool optimise = true;             // run the passes
@@ -99,7 +100,7 @@ struct RunOptions {
   Trace* trace = nullptr;  // where to record, node by node
 };
 
-// [object], except cancel.
+// [object], except cancel. Must not outlive its session.
 class Request {
  public:
   ~Request();

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "core/base/checked.h"
 #include "core/base/hash.h"
@@ -35,26 +37,19 @@ FileHeader read_header(std::span<const std::byte> file) {
   return h;
 }
 
-template <class T>
-std::vector<T> list(const fb::Vector<T>* v) {
-  return v ? std::vector<T>(v->begin(), v->end()) : std::vector<T>();
-}
-
-std::string text(const fb::String* s) { return s ? s->str() : std::string(); }
-std::string text(const fb::Vector<uint8_t>* v) {
-  return v ? std::string(reinterpret_cast<const char*>(v->data()), v->size()) : std::string();
-}
-
 class Reader {
  public:
   Reader(std::shared_ptr<const MappedFile> file, const FileHeader& h)
       : file_(std::move(file)), data_(file_->bytes().subspan(h.data_offset, h.data_size)) {
     const auto model = file_->bytes().subspan(h.model_offset, h.model_size);
     if (xxh3(model) != h.model_checksum) bad("the model's description is damaged (checksum)");
+    // The writer shares no tables, and each takes at least four bytes: a file in which many places point to
+    // the same ones would grow without limit as it is read.
     fb::Verifier verifier(reinterpret_cast<const uint8_t*>(model.data()), model.size(),
                           /*max_depth=*/4 * kMaxDepth,
-                          /*max_tables=*/100'000'000);
+                          /*max_tables=*/fb::uoffset_t(std::min<size_t>(model.size() / 4, UINT32_MAX)));
     if (!format::VerifyModelBuffer(verifier)) bad("the model's description is not a valid FlatBuffer");
+    budget_ = checked_add(checked_mul(uint64_t(model.size()), uint64_t(16)), uint64_t(1) << 20);
     model_ = format::GetModel(model.data());
   }
 
@@ -63,7 +58,7 @@ class Reader {
     Transaction t(*graph);
     if (model_->symbols()) {
       if (model_->symbols()->size() > (1u << 20)) bad("{} symbolic dimensions", model_->symbols()->size());
-      for (const auto* s : *model_->symbols()) symbols_.push_back(t.symbol(s->str()));
+      for (const auto* s : *model_->symbols()) symbols_.push_back(t.symbol(text(s)));
     }
     if (model_->opsets())
       for (const auto* o : *model_->opsets()) t.set_opset(text(o->domain()), o->version());
@@ -76,6 +71,28 @@ class Reader {
   }
 
  private:
+  // Strings may be shared (names of operators are): what they amount to when copied is limited.
+  void spend(uint64_t bytes) const {
+    if (bytes > budget_) bad("the model's description says far more than it has bytes");
+    budget_ -= bytes;
+  }
+  template <class T>
+  std::vector<T> list(const fb::Vector<T>* v) const {
+    if (!v) return {};
+    spend(uint64_t(v->size()) * sizeof(T));
+    return {v->begin(), v->end()};
+  }
+  std::string text(const fb::String* s) const {
+    if (!s) return {};
+    spend(s->size());
+    return s->str();
+  }
+  std::string text(const fb::Vector<uint8_t>* v) const {
+    if (!v) return {};
+    spend(v->size());
+    return {reinterpret_cast<const char*>(v->data()), v->size()};
+  }
+
   int64_t dim(int64_t d) const {
     if (is_number(d) || d == HRT_DIM_UNKNOWN) return d;
     const auto index = uint64_t(d - HRT_DIM_UNKNOWN) - 1;
@@ -113,12 +130,23 @@ class Reader {
     if (bytes != d.bytes() || d.offset() % kAlignment != 0 || checked_add(d.offset(), bytes) > data_.size())
       bad("a tensor of {} bytes lies at {}, outside the data or not aligned", d.bytes(), d.offset());
     const auto segment = data_.subspan(d.offset(), bytes);
-    if (xxh3(segment) != d.checksum()) bad("the bytes of a tensor are damaged (checksum)");
+    if (checksum_of(segment) != d.checksum()) bad("the bytes of a tensor are damaged (checksum)");
     return Tensor::view(d.dtype(), std::move(dims), segment.data(), file_);
   }
 
+  // Segments are the same or apart, so each byte is looked at once.
+  uint64_t checksum_of(std::span<const std::byte> segment) const {
+    const auto [it, fresh] = checksums_.try_emplace({segment.data(), segment.size()}, 0);
+    if (fresh) {
+      checked_ += segment.size();
+      if (checked_ > data_.size()) bad("tensors overlap each other");
+      it->second = xxh3(segment);
+    }
+    return it->second;
+  }
+
   Attribute read_attribute(const format::Attribute& a) const {
-    const std::string name = a.name()->str();
+    const std::string name = text(a.name());
     switch (a.type()) {
       case HRT_ATTR_INT: return {name, a.i()};
       case HRT_ATTR_FLOAT: return {name, a.f()};
@@ -157,7 +185,7 @@ class Reader {
     t.set_name(text(g.name()));
     for (const uint32_t v : list(g.inputs())) {
       const auto& value = entry(v);
-      fresh(v) = t.add_input(value.name()->str(), read_type(*value.type(), 0));
+      fresh(v) = t.add_input(text(value.name()), read_type(*value.type(), 0));
     }
     const auto captures_outer = list(g.captures_outer()), captures_inner = list(g.captures_inner());
     if (captures_outer.size() != captures_inner.size() || (!outer && !captures_outer.empty()))
@@ -170,7 +198,7 @@ class Reader {
     }
     for (uint32_t v = 0; v < values.size(); ++v)
       if (values[v]->constant())
-        fresh(v) = t.add_constant(values[v]->name()->str(),
+        fresh(v) = t.add_constant(text(values[v]->name()),
                                   std::make_shared<Tensor>(read_data(*values[v]->constant())));
     if (g.nodes())
       for (const auto* n : *g.nodes()) read_node(t, *n, values, ids, depth);
@@ -178,7 +206,7 @@ class Reader {
     for (const uint32_t v : list(g.outputs())) outputs.push_back(lookup(ids, v));
     std::vector<std::string> names;
     if (g.output_names())
-      for (const auto* s : *g.output_names()) names.push_back(s->str());
+      for (const auto* s : *g.output_names()) names.push_back(text(s));
     t.set_outputs(std::move(outputs));
     t.set_output_names(std::move(names));
   }
@@ -200,19 +228,19 @@ class Reader {
     for (const uint32_t v : outs) {
       if (v != HRT_NONE && (v >= ids.size() || ids[v] != HRT_NONE))
         bad("an output of {} is no value, or has two sources", n.op()->str());
-      outputs.push_back({v == HRT_NONE ? "" : values[v]->name()->str(), v != HRT_NONE});
+      outputs.push_back({v == HRT_NONE ? "" : text(values[v]->name()), v != HRT_NONE});
     }
     std::vector<Attribute> attributes;
     if (n.attributes())
       for (const auto* a : *n.attributes())
         if (a->type() != HRT_ATTR_GRAPH) attributes.push_back(read_attribute(*a));
-    const NodeId id = t.add_node(text(n.domain()), n.op()->str(), text(n.name()), std::move(inputs),
+    const NodeId id = t.add_node(text(n.domain()), text(n.op()), text(n.name()), std::move(inputs),
                                  std::move(outputs), std::move(attributes));
     if (n.attributes()) {
       for (const auto* a : *n.attributes()) {
         if (a->type() != HRT_ATTR_GRAPH) continue;
         if (!a->graph()) bad("attribute {} lacks its graph", a->name()->str());
-        read_graph(t.add_body(id, a->name()->str(), ""), *a->graph(), &ids, depth + 1);
+        read_graph(t.add_body(id, text(a->name()), ""), *a->graph(), &ids, depth + 1);
       }
     }
     for (size_t i = 0; i < outs.size(); ++i) {
@@ -226,6 +254,9 @@ class Reader {
   std::shared_ptr<const MappedFile> file_;
   std::span<const std::byte> data_;
   const format::Model* model_ = nullptr;
+  mutable uint64_t budget_ = 0;
+  mutable std::map<std::pair<const std::byte*, size_t>, uint64_t> checksums_;
+  mutable uint64_t checked_ = 0;
   std::vector<int64_t> symbols_;
 };
 

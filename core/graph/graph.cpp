@@ -32,8 +32,7 @@ std::string Node::describe() const {
 
 std::string Graph::symbol_name(int64_t dim) const {
   const int64_t id = dim - HRT_DIM_UNKNOWN;
-  return HRT_DIM_IS_SYMBOL(dim) && size_t(id) <= symbols_->size() ? (*symbols_)[size_t(id) - 1]
-                                                                  : std::string();
+  return HRT_DIM_IS_SYMBOL(dim) && size_t(id) <= symbols().size() ? symbols()[size_t(id) - 1] : std::string();
 }
 
 std::vector<std::pair<std::string, Graph*>> Graph::bodies(NodeId id) const {
@@ -80,7 +79,8 @@ void verify_values(const Graph& g) {
     for (const NodeId n : def.consumers) --uses[{v, n}];
     if (def.output_uses != std::count(g.outputs().begin(), g.outputs().end(), v))
       broken(g, fmt::format("output uses of \"{}\" are miscounted", def.name));
-    if (def.is_input && !names.insert(def.name).second) broken(g, fmt::format("two inputs are named \"{}\"", def.name));
+    if (def.is_input && !names.insert(def.name).second)
+      broken(g, fmt::format("two inputs are named \"{}\"", def.name));
   }
   for (const auto& [use, n] : uses)
     if (n != 0) broken(g, fmt::format("uses of value {} by node {} are miscounted", use.first, use.second));
@@ -133,7 +133,9 @@ std::string attribute_text(const Attribute& a) {
     std::string operator()(int64_t v) const { return std::to_string(v); }
     std::string operator()(float v) const { return fmt::format("{}", v); }
     std::string operator()(const std::string& v) const { return fmt::format("\"{}\"", v); }
-    std::string operator()(const std::shared_ptr<const TensorView>& v) const { return to_string(v->tensor.type()); }
+    std::string operator()(const std::shared_ptr<const TensorView>& v) const {
+      return to_string(v->tensor.type());
+    }
     std::string operator()(const std::shared_ptr<Graph>& v) const {
       return fmt::format("body \"{}\"", v->name());
     }

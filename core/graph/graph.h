@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -21,6 +22,10 @@
 struct hrt_graph {};  // the ABI's handle: every Graph is one
 
 namespace hrt {
+
+// How deep bodies may be nested in bodies. An operator's inference may go through its body several times, and
+// so through the innermost a power of that: real models nest two or three deep.
+constexpr int kMaxNesting = 8;
 
 class Graph;
 using NodeId = uint32_t;
@@ -74,7 +79,7 @@ struct ValueDef {
   bool is_input = false;          // formal input
   bool is_capture = false;        // in a body: stands for a value outside
   std::shared_ptr<const Tensor> constant;
-  hrt_tensor constant_c{};         // the ABI's view of it
+  hrt_tensor constant_c{};  // the ABI's view of it
 
   bool unused() const { return consumers.empty() && output_uses == 0; }
 };
@@ -112,7 +117,7 @@ class Graph : public hrt_graph, public std::enable_shared_from_this<Graph> {
 
   // Symbols are shared by a model's graph and all its bodies.
   std::string symbol_name(int64_t dim) const;
-  const std::vector<std::string>& symbols() const { return *symbols_; }
+  const std::vector<std::string>& symbols() const { return symbols_->names; }
 
   // Bodies of a node, with the attribute that holds each.
   std::vector<std::pair<std::string, Graph*>> bodies(NodeId id) const;
@@ -132,7 +137,11 @@ class Graph : public hrt_graph, public std::enable_shared_from_this<Graph> {
   std::map<std::string, std::string> metadata_;
   Graph* parent_ = nullptr;
   NodeId parent_node_ = HRT_NONE;
-  std::shared_ptr<std::vector<std::string>> symbols_ = std::make_shared<std::vector<std::string>>();
+  struct Symbols {
+    std::vector<std::string> names;                // by id - 1; "" for those that have none
+    std::unordered_map<std::string, int64_t> ids;  // dimensions by name
+  };
+  std::shared_ptr<Symbols> symbols_ = std::make_shared<Symbols>();
 };
 
 // Structural soundness: every id exists, edges agree in both directions, order is topological, names of

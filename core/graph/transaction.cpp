@@ -10,10 +10,12 @@
 
 namespace hrt {
 
-Transaction::~Transaction() { rollback(); }
+Transaction::~Transaction() {
+  if (!outer_) rollback();
+}
 
 void Transaction::record(std::function<void()> undo, std::string line) {
-  undo_.push_back(std::move(undo));
+  root().undo_.push_back(std::move(undo));
   if (!line.empty()) lines_.push_back(std::move(line));
 }
 
@@ -274,7 +276,8 @@ void Transaction::set_type(ValueId value, Type type) {
 
 void Transaction::declare_type(ValueId value, const Type& type) {
   const ValueDef& def = mutable_value(value);
-  with_context(fmt::format("value \"{}\"", def.name), [&] { set_type(value, merge(def.type, type)); });
+  with_context([&] { return fmt::format("value \"{}\"", def.name); },
+               [&] { set_type(value, merge(def.type, type)); });
 }
 
 ValueId Transaction::add_constant(std::string name, std::shared_ptr<const Tensor> data) {
@@ -304,8 +307,8 @@ Transaction& Transaction::add_body(NodeId id, std::string attribute, std::string
   if (mutable_node(id).find(attribute))
     fail(HRT_ERROR_BAD_DATA, "{} already has attribute {}", graph_.node(id).describe(), attribute);
   int depth = 0;
-  for (const Graph* g = &graph_; g; g = g->parent_) ++depth;
-  if (depth > 32) fail(HRT_ERROR_BAD_DATA, "bodies are nested more than 32 deep");
+  for (const Graph* g = graph_.parent_; g; g = g->parent_) ++depth;
+  if (depth == kMaxNesting) fail(HRT_ERROR_BAD_DATA, "bodies are nested more than {} deep", kMaxNesting);
   auto body = std::make_shared<Graph>();
   body->name_ = std::move(graph_name);
   body->parent_ = &graph_;
@@ -315,7 +318,13 @@ Transaction& Transaction::add_body(NodeId id, std::string attribute, std::string
   Graph& ref = *body;
   put_attribute(id, Attribute{std::move(attribute), std::move(body)});
   touched_.push_back(id);
-  return *bodies_.emplace_back(std::make_unique<Transaction>(ref));
+  return edit_body(ref);
+}
+
+Transaction& Transaction::edit_body(Graph& body) {
+  Transaction*& open = body_edits_[&body];
+  if (!open) open = bodies_.emplace_back(new Transaction(body, *this)).get();
+  return *open;
 }
 
 ValueId Transaction::add_capture(ValueId outer) {
@@ -336,6 +345,7 @@ ValueId Transaction::add_capture(ValueId outer) {
         list.erase(std::next(std::find(list.rbegin(), list.rend(), graph_.parent_node_)).base());
       },
       "");
+  if (outer_) outer_->order_dirty_ = true;  // the node that holds the body has one more edge
   return inner;
 }
 
@@ -359,24 +369,32 @@ void Transaction::remove_unused_captures() {
 }
 
 int64_t Transaction::symbol(const std::string& name) {
-  auto& table = *graph_.symbols_;
-  auto it = name.empty() ? table.end() : std::find(table.begin(), table.end(), name);
-  if (it == table.end()) {
-    if (table.size() >= 1u << 20) fail(HRT_ERROR_BAD_DATA, "too many symbolic dimensions");
-    table.push_back(name);
-    it = table.end() - 1;
-  }
-  return HRT_DIM_UNKNOWN + (it - table.begin()) + 1;
+  Graph::Symbols& table = *graph_.symbols_;
+  if (const auto it = table.ids.find(name); it != table.ids.end()) return it->second;
+  if (table.names.size() >= 1u << 20) fail(HRT_ERROR_BAD_DATA, "too many symbolic dimensions");
+  table.names.push_back(name);
+  const int64_t dim = HRT_DIM_UNKNOWN + int64_t(table.names.size());
+  if (!name.empty()) table.ids.emplace(name, dim);
+  return dim;
+}
+
+template <class Map>
+void Transaction::put_entry(Map Graph::* map, const std::string& key, typename Map::mapped_type value) {
+  Map& entries = graph_.*map;
+  const auto it = entries.find(key);
+  if (it == entries.end())
+    record([this, map, key] { (graph_.*map).erase(key); }, "");
+  else
+    record([this, map, key, old = it->second] { (graph_.*map)[key] = old; }, "");
+  entries[key] = std::move(value);
 }
 
 void Transaction::set_opset(const std::string& domain, int64_t version) {
-  record([this, old = graph_.opsets_] { graph_.opsets_ = old; }, "");
-  graph_.opsets_[domain] = version;
+  put_entry(&Graph::opsets_, domain, version);
 }
 
 void Transaction::set_metadata(const std::string& key, std::string value) {
-  record([this, old = graph_.metadata_] { graph_.metadata_ = old; }, "");
-  graph_.metadata_[key] = std::move(value);
+  put_entry(&Graph::metadata_, key, std::move(value));
 }
 
 void Transaction::set_name(std::string name) {
@@ -430,17 +448,11 @@ void Transaction::sort() {
 
 void Transaction::commit() {
   sort();
-  for (const auto& body : bodies_) body->commit();
   undo_.clear();
-  touched_.clear();
-  lines_.clear();
-  bodies_.clear();
+  forget();
 }
 
 void Transaction::rollback() noexcept {
-  // A body that this transaction made goes away with it, but its captures must leave the use lists first.
-  for (auto it = bodies_.rbegin(); it != bodies_.rend(); ++it) (*it)->rollback();
-  bodies_.clear();
   while (!undo_.empty()) {
     undo_.back()();
     undo_.pop_back();
@@ -448,8 +460,14 @@ void Transaction::rollback() noexcept {
   // Values made by the transaction left empty slots at the end: take them back.
   while (!graph_.values_.empty() && !graph_.values_.back()) graph_.values_.pop_back();
   while (!graph_.nodes_.empty() && !graph_.nodes_.back()) graph_.nodes_.pop_back();
+  forget();
+}
+
+void Transaction::forget() {
   touched_.clear();
   lines_.clear();
+  body_edits_.clear();
+  bodies_.clear();
   order_dirty_ = false;
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// All changes to a graph, as one step: made at once, and either committed or undone, in reverse order.
-// Every edit checks its arguments and throws without changing anything when they make no sense.
+// All changes to a graph and its nested bodies, as one step: made at once, and either committed or undone, in
+// reverse order. Every edit checks its arguments and throws without changing anything when they make no
+// sense.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/graph/graph.h"
@@ -44,22 +46,26 @@ class Transaction : public hrt_edit {
   ValueId add_constant(std::string name, std::shared_ptr<const Tensor> data);
   void remove_constant(ValueId value);     // unused ones only
   void drop_constant_data(ValueId value);  // keeps the value; for weights that were packed. Not undone.
+  // Bodies are edited through transactions that are part of this one: they live as long, and are committed
+  // and undone with it.
   Transaction& add_body(NodeId node, std::string attribute, std::string graph_name);
-  ValueId add_capture(ValueId outer);  // in a body; the same outer value gives the same inner one
+  Transaction& edit_body(Graph& body);  // of this graph, or of one of its bodies
+  ValueId add_capture(ValueId outer);   // in a body; the same outer value gives the same inner one
   void remove_unused_captures();
   int64_t symbol(const std::string& name);  // "" makes one without name
   void set_opset(const std::string& domain, int64_t version);
   void set_metadata(const std::string& key, std::string value);
   void set_name(std::string name);
 
-  bool changed() const { return !undo_.empty(); }
+  bool changed() const { return !root().undo_.empty(); }  // bodies included
   // Nodes added (and not removed again), and nodes whose inputs or attributes changed: what inference
   // and the verifier have to look at before the commit.
   std::vector<NodeId> touched() const;
   const std::vector<std::unique_ptr<Transaction>>& bodies() const { return bodies_; }
 
   // Restores topological order (throws HRT_ERROR_BAD_DATA naming a node on a cycle) and makes the change
-  // final. On an exception nothing is committed and the transaction can only be rolled back.
+  // final. On an exception nothing is committed and the transaction can only be rolled back. commit and
+  // rollback are for the transaction of the outermost graph.
   void sort();
   void commit();
   void rollback() noexcept;
@@ -68,6 +74,9 @@ class Transaction : public hrt_edit {
   std::string diff() const;
 
  private:
+  Transaction(Graph& body, Transaction& outer) : graph_(body), outer_(&outer) {}
+  Transaction& root() { return outer_ ? outer_->root() : *this; }
+  const Transaction& root() const { return outer_ ? outer_->root() : *this; }
   Node& mutable_node(NodeId id);
   ValueDef& mutable_value(ValueId id);
   ValueId new_value(std::string name, Type type);
@@ -75,14 +84,19 @@ class Transaction : public hrt_edit {
   void use(ValueId value, NodeId node);
   void unuse(ValueId value, NodeId node);
   void record(std::function<void()> undo, std::string line);
+  void forget();
   void check_value(ValueId value) const;
   void put_attribute(NodeId node, Attribute attribute);
+  template <class Map>
+  void put_entry(Map Graph::* map, const std::string& key, typename Map::mapped_type value);
 
   Graph& graph_;
-  std::vector<std::function<void()>> undo_;
+  Transaction* outer_ = nullptr;             // that this one is a part of
+  std::vector<std::function<void()>> undo_;  // for the bodies too; the root's alone
   std::vector<std::string> lines_;
   std::vector<NodeId> touched_;
   std::vector<std::unique_ptr<Transaction>> bodies_;
+  std::unordered_map<const Graph*, Transaction*> body_edits_;  // the same, by graph
   bool order_dirty_ = false;
 };
 

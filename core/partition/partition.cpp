@@ -65,10 +65,9 @@ class Analysis {
   std::vector<ValueId> shape_inputs(const Node& n, const hrt_op& op) {
     std::vector<ValueId> found;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
-      const auto* p = reinterpret_cast<const hrt_op_param*>(
-          reinterpret_cast<const char*>(op.inputs) + std::min(i, op.input_count - 1) * op.param_stride);
+      const auto& p = element(op.inputs, std::min(i, op.input_count - 1), op.param_stride);
       const ValueId v = n.inputs[i];
-      if (v != HRT_NONE && (p->flags & HRT_PARAM_SHAPE) && !facts_[v].constant) found.push_back(v);
+      if (v != HRT_NONE && (p.flags & HRT_PARAM_SHAPE) && !facts_[v].constant) found.push_back(v);
     }
     return found;
   }
@@ -120,7 +119,8 @@ class Analysis {
   void keep_declared(const Node& n) {
     for (const ValueId v : n.outputs)
       if (v != HRT_NONE)
-        with_context(n.describe(), [&] { facts_[v].type = merge(facts_[v].type, graph_.value(v).type); });
+        with_context([&] { return n.describe(); },
+                     [&] { facts_[v].type = merge(facts_[v].type, graph_.value(v).type); });
   }
 
   void decide_host(NodeId id, const Node& n, const hrt_op& op, bool dynamic) {

@@ -22,6 +22,7 @@ namespace {
 
 void evaluate_node(hrt_pass_run* run, Transaction& t, NodeId id, uint32_t* values) {
   const Graph& g = t.graph();
+  if (!g.has_node(id)) fail(HRT_ERROR_BAD_DATA, "there is no node {}", id);
   const Node& n = g.node(id);
   const hrt_op& op = Registry::current().op(n.domain, n.op);
   if (!op.compute || (op.flags & (HRT_OP_NONDETERMINISTIC | HRT_OP_CONTROL)))
@@ -57,9 +58,10 @@ const hrt_pass_host_api g_pass_host_api = {
       return guard([&] { evaluate_node(run, transaction_of(edit), node, values); });
     },
     /*op_flags=*/
-    [](hrt_pass_run*, const hrt_graph* graph, uint32_t node) -> uint32_t {
-      const Node& n = graph_of(graph).node(node);
-      const hrt_op* op = Registry::current().find_op(n.domain, n.op);
+    [](hrt_pass_run*, const hrt_graph* graph, uint32_t node) noexcept -> uint32_t {
+      const Graph& g = graph_of(graph);
+      const hrt_op* op =
+          g.has_node(node) ? Registry::current().find_op(g.node(node).domain, g.node(node).op) : nullptr;
       return op ? op->flags : uint32_t(HRT_OP_NONDETERMINISTIC);
     },
 };
@@ -72,17 +74,23 @@ class Pipeline {
   void run(Graph& graph) {
     for (const hrt_phase phase : {HRT_PHASE_CLEANUP, HRT_PHASE_FUSE, HRT_PHASE_LAYOUT, HRT_PHASE_CLEANUP}) {
       if (phase == HRT_PHASE_FUSE && !options_.fuse) continue;
-      for (const NodeId id : graph.nodes())
-        for (const auto& [name, body] : graph.bodies(id)) run(*body);
-      run_phase(graph, phase);
-      sweep(graph);
+      run_everywhere(graph, phase);
     }
   }
 
   std::vector<std::string> take_log() { return std::move(log_); }
 
  private:
+  void run_everywhere(Graph& graph, hrt_phase phase) {  // innermost bodies first
+    for (const NodeId id : graph.nodes())
+      for (const auto& [name, body] : graph.bodies(id)) run_everywhere(*body, phase);
+    run_phase(graph, phase);
+    sweep(graph);
+  }
+
   void run_phase(Graph& graph, hrt_phase phase) {
+    inputs_ = graph.inputs();
+    output_names_ = graph.output_names();
     std::deque<NodeId> work(graph.nodes().begin(), graph.nodes().end());
     std::vector<char> queued(graph.node_limit(), 1);
     auto enqueue = [&](NodeId id) {
@@ -130,11 +138,12 @@ class Pipeline {
   bool rewrite(Graph& graph, const hrt_pass& pass, NodeId id) {
     Transaction t(graph);
     const uint32_t limit = graph.node_limit();
-    const std::string what = graph.node(id).describe();
     try {
       uint32_t changed = 0;
       check(pass.rewrite(&pass, &run_, &t, id, &changed), "");
-      if (!changed) return false;
+      if (!changed || !t.changed()) return false;
+      if (graph.inputs() != inputs_ || graph.output_names() != output_names_)
+        fail(HRT_ERROR_INTERNAL, "a pass must keep the graph's inputs and outputs");
       annotate(t);
       if (pass.phase == HRT_PHASE_FUSE && options_.accepts)
         for (NodeId n = limit; n < graph.node_limit(); ++n)
@@ -143,7 +152,8 @@ class Pipeline {
       t.commit();
       return true;
     } catch (const Error& e) {
-      log_warn("passes", "{} at {}: rolled back: {}", pass.name, what, e.message());
+      t.rollback();
+      log_warn("passes", "{} at {}: rolled back: {}", pass.name, graph.node(id).describe(), e.message());
       return false;
     }
   }
@@ -166,6 +176,8 @@ class Pipeline {
   const PipelineOptions& options_;
   std::vector<PassInfo> passes_;
   hrt_pass_run run_;
+  std::vector<ValueId> inputs_;  // of the graph in work: what a pass must not touch
+  std::vector<std::string> output_names_;
   std::vector<std::string> log_;
 };
 

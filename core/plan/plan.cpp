@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <set>
 
 #include "core/base/checked.h"
@@ -40,8 +41,20 @@ class Planner {
   void infer_stage() {
     for (uint32_t s = 0; s < partition_.steps.size(); ++s) {
       if (partition_.steps[s].stage != stage_) continue;
-      for (const NodeId id : partition_.steps[s].nodes) infer_node(graph_, id, facts_);
+      for (const NodeId id : partition_.steps[s].nodes) {
+        infer_node(graph_, id, facts_);
+        check_compiled_for(id);
+      }
     }
+  }
+
+  // Devices were asked and compiled for what the graph says, the model's own declarations included: shapes
+  // that turn out otherwise must not reach them.
+  void check_compiled_for(NodeId id) const {
+    for (const ValueId v : graph_.node(id).outputs)
+      if (v != HRT_NONE)
+        with_context([&] { return fmt::format("\"{}\"", graph_.value(v).name); },
+                     [&] { merge(graph_.value(v).type, facts_.at(v).type); });
   }
 
   bool all_known(const Step& step) const {
@@ -53,7 +66,8 @@ class Planner {
 
   void keep_steps() {
     for (uint32_t s = 0; s < partition_.steps.size(); ++s)
-      if (partition_.steps[s].stage == stage_ && !all_known(partition_.steps[s])) plan_.steps.emplace_back().step = s;
+      if (partition_.steps[s].stage == stage_ && !all_known(partition_.steps[s]))
+        plan_.steps.emplace_back().step = s;
     for (uint32_t i = 0; i < plan_.steps.size(); ++i)
       for (const NodeId id : step(i).nodes)
         for (const ValueId v : graph_.node(id).outputs)
@@ -159,7 +173,8 @@ class Planner {
     }
   }
 
-  // A host step's output may take the place of an input that dies there, where its operator allows it.
+  // A host step's output may take the place of an input that dies there, where its operator allows it, the
+  // node reads it once, and nobody else may still be reading it at the same time.
   uint32_t in_place(ValueId v, const std::map<ValueId, uint32_t>& item_of) const {
     const uint32_t maker = made_by_.at(v);
     if (step(maker).device >= 0) return HRT_NONE;
@@ -167,11 +182,24 @@ class Planner {
     const hrt_op& op = Registry::current().op(n.domain, n.op);
     for (size_t k = 0; k < op.inplace_count; ++k) {
       const auto [in, out] = op.inplace[k];
-      if (out < n.outputs.size() && n.outputs[out] == v && in < n.inputs.size() &&
-          item_of.contains(n.inputs[in]))
-        return item_of.at(n.inputs[in]);
+      if (out >= n.outputs.size() || n.outputs[out] != v || in >= n.inputs.size()) continue;
+      const ValueId old = n.inputs[in];
+      if (item_of.contains(old) && std::ranges::count(n.inputs, old) == 1 && last_reader(old, maker) &&
+          same_places(facts_.at(v).type, facts_.at(old).type))
+        return item_of.at(old);
     }
     return HRT_NONE;
+  }
+
+  // In place, an element is written where the same element was read.
+  static bool same_places(const Type& a, const Type& b) {
+    return dtype_bits(a.dtype()) == dtype_bits(b.dtype()) && std::ranges::equal(a.dims(), b.dims());
+  }
+
+  bool last_reader(ValueId v, uint32_t reader) const {
+    return std::ranges::all_of(readers_.at(v), [&](uint32_t r) {
+      return r == reader || plan_.steps[r].level < plan_.steps[reader].level;
+    });
   }
 
   void place(const Workspace& workspace) {
@@ -204,23 +232,43 @@ class Planner {
   }
 
   // Steps run as soon as what they read is there, not level by level: whoever takes over memory must also
-  // wait for those who used it before.
+  // wait for those who used it before. Only for the last who did: those waited for the ones before them.
   void order_shared_memory() {
-    if (plan_.steps.size() < 2) return;
     std::vector<uint32_t> order(items_.size());
-    for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::ranges::sort(order, {}, [&](uint32_t i) { return items_[i].offset; });
-    for (size_t a = 0; a < order.size(); ++a) {
-      const auto& x = items_[order[a]];
-      for (size_t b = a + 1; b < order.size(); ++b) {
-        const auto& y = items_[order[b]];
-        if (y.offset >= x.offset + x.bytes) break;
-        const bool x_first = x.last < y.first || (x.last == y.first && x.first < y.first);
-        const auto& before = users_[order[x_first ? a : b]];
-        const uint32_t after = users_[order[x_first ? b : a]].front();
-        for (const uint32_t u : before)
-          if (u != after) add_edge(u, after);
+    std::iota(order.begin(), order.end(), 0u);
+    std::ranges::stable_sort(order, {}, [&](uint32_t i) { return items_[i].first; });
+    struct Occupant {
+      uint64_t end;
+      uint32_t item;
+    };
+    std::map<uint64_t, Occupant> memory;  // by offset: who had these bytes last
+    for (const uint32_t i : order) {
+      const uint64_t begin = items_[i].offset, end = begin + items_[i].bytes;
+      if (begin == end) continue;
+      auto it = memory.upper_bound(begin);
+      if (it != memory.begin()) --it;
+      while (it != memory.end() && it->first < end) {
+        const auto [from, old] = *it;
+        if (old.end <= begin) {
+          ++it;
+          continue;
+        }
+        take_over(old.item, i);
+        it = memory.erase(it);
+        if (from < begin) memory[from] = {begin, old.item};
+        if (old.end > end) memory[end] = {old.end, old.item};
       }
+      memory[begin] = {end, i};
+    }
+  }
+
+  void take_over(uint32_t old_item, uint32_t new_item) {
+    const uint32_t after = users_[new_item].front();
+    for (const uint32_t u : users_[old_item]) {
+      if (u == after) continue;
+      if (plan_.steps[u].level >= plan_.steps[after].level)
+        fail(HRT_ERROR_INTERNAL, "two steps of level {} share memory", plan_.steps[u].level);
+      add_edge(u, after);
     }
   }
 

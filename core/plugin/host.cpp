@@ -54,9 +54,9 @@ const hrt_host& host_table() {
       [](hrt_code code, const char* message, size_t size) { return make_status(code, {message, size}); },
       [](const hrt_status* s) { return s->code; },
       [](const hrt_status* s) { return s->message.c_str(); },
-      [](hrt_status* s) { delete s; },
+      [](hrt_status* s) { destroy_status(s); },
       [](hrt_log_level level, const char* plugin, const char* message, size_t size) {
-        log(level, plugin, {message, size});
+        log(level, plugin ? plugin : "?", {message, size});
       },
   };
   return host;

@@ -175,7 +175,7 @@ void infer_node_with(const Graph& graph, NodeId id, Facts& facts,
   hrt_infer call{graph, node, facts, on_body};
   for (const ValueId v : node.outputs)
     if (v != HRT_NONE) facts[v] = Fact{};
-  check(op.infer(&op, &call), node.describe());
+  if (hrt_status* status = op.infer(&op, &call)) check(status, node.describe());
   for (const ValueId v : node.outputs) {
     if (v == HRT_NONE) continue;
     Fact& f = facts[v];
@@ -191,11 +191,6 @@ void infer_graph_with(const Graph& graph, Facts& facts,
 }
 
 // ------------------------------------------------------------------------------------ the schema
-
-template <class T>
-const T& element(const T* array, size_t index, size_t stride) {
-  return *reinterpret_cast<const T*>(reinterpret_cast<const char*>(array) + index * stride);
-}
 
 uint64_t constraint_bits(const hrt_op_constraint& c, const Type& type) {
   switch (type.kind()) {
@@ -279,8 +274,9 @@ struct SchemaCheck {
 
 const hrt_op& check_schema(const Graph& graph, NodeId id, const Facts& facts) {
   const Node& node = graph.node(id);
-  const hrt_op& op = with_context(
-      node.describe(), [&]() -> const hrt_op& { return Registry::current().op(node.domain, node.op); });
+  const hrt_op& op =
+      with_context([&] { return node.describe(); },
+                   [&]() -> const hrt_op& { return Registry::current().op(node.domain, node.op); });
   SchemaCheck s{op, node, {}};
   s.counts("input", op.inputs, op.input_count, node.inputs);
   s.counts("output", op.outputs, op.output_count, node.outputs);
@@ -303,35 +299,38 @@ namespace {
 void write_types(Transaction& t, const Graph& graph, const Facts& facts) {
   for (ValueId v = 0; v < graph.value_limit(); ++v)
     if (graph.has_value(v) && !graph.value(v).constant && v < facts.size())
-      with_context(fmt::format("\"{}\"", graph.value(v).name),
+      with_context([&] { return fmt::format("\"{}\"", graph.value(v).name); },
                    [&] { t.set_type(v, merge(facts.at(v).type, graph.value(v).type)); });
 }
 
 // Annotates bodies as the operator's inference visits them. A body may be visited several times with
 // more and more general inputs: the last visit counts.
-const std::function<void(const Graph&, const Facts&)> kWriteBody = [](const Graph& body, const Facts& facts) {
-  Transaction t(const_cast<Graph&>(body));  // bodies of the graph that is being annotated
-  for (ValueId v = 0; v < body.value_limit(); ++v)
-    if (body.has_value(v) && !body.value(v).constant && v < facts.size()) t.set_type(v, facts.at(v).type);
-  t.commit();
-};
+std::function<void(const Graph&, const Facts&)> write_bodies(Transaction& t) {
+  return [&t](const Graph& body, const Facts& facts) {
+    Transaction& edit = t.edit_body(const_cast<Graph&>(body));  // of the graph that is being annotated
+    for (ValueId v = 0; v < body.value_limit(); ++v)
+      if (body.has_value(v) && !body.value(v).constant && v < facts.size())
+        edit.set_type(v, facts.at(v).type);
+  };
+}
 
 }  // namespace
 
 void annotate(Graph& graph) {
+  Transaction t(graph);
+  const auto on_body = write_bodies(t);
   Facts facts(graph);
   for (const ValueId v : graph.inputs()) facts[v].type = graph.value(v).type;
   for (ValueId v = 0; v < graph.value_limit(); ++v)
     if (graph.has_value(v) && graph.value(v).constant) facts[v] = fact_of(graph.value(v).constant);
   for (const NodeId id : graph.nodes()) {
-    infer_node_with(graph, id, facts, &kWriteBody);
+    infer_node_with(graph, id, facts, &on_body);
     // What the model declares may know more than inference found.
     for (const ValueId v : graph.node(id).outputs)
       if (v != HRT_NONE)
-        with_context(graph.node(id).describe(),
+        with_context([&] { return graph.node(id).describe(); },
                      [&] { facts[v].type = merge(facts[v].type, graph.value(v).type); });
   }
-  Transaction t(graph);
   write_types(t, graph, facts);
   t.commit();
 }
@@ -339,26 +338,30 @@ void annotate(Graph& graph) {
 void annotate(Transaction& t) {
   t.sort();
   const Graph& graph = t.graph();
-  Facts facts(graph);
-  for (ValueId v = 0; v < graph.value_limit(); ++v) {
-    if (!graph.has_value(v)) continue;
-    if (graph.value(v).constant) {
+  const auto on_body = write_bodies(t);
+  Facts facts(graph);  // of what the touched nodes read: the graph may be large, and rewrites many
+  auto know = [&](ValueId v) {
+    if (v == HRT_NONE || facts.has(v)) return;
+    if (graph.value(v).constant)
       facts[v] = fact_of(graph.value(v).constant);
-    } else {
+    else
       facts[v].type = graph.value(v).type;
-    }
-  }
+  };
   std::vector<char> touched(graph.node_limit(), 0);
   for (const NodeId id : t.touched()) touched[id] = 1;
   for (const NodeId id : graph.nodes()) {
     if (!touched[id]) continue;
-    infer_node_with(graph, id, facts, &kWriteBody);
+    for (const ValueId v : graph.node(id).inputs) know(v);
+    for (const auto& [name, body] : graph.bodies(id))
+      for (const Capture& c : body->captures()) know(c.outer);
+    infer_node_with(graph, id, facts, &on_body);
     for (const ValueId v : graph.node(id).outputs)
       if (v != HRT_NONE)
-        with_context(graph.node(id).describe(), [&] {
-          t.declare_type(v, facts[v].type);
-          facts[v].type = graph.value(v).type;
-        });
+        with_context([&] { return graph.node(id).describe(); },
+                     [&] {
+                       t.declare_type(v, facts[v].type);
+                       facts[v].type = graph.value(v).type;
+                     });
   }
 }
 

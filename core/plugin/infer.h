@@ -23,18 +23,31 @@ struct Fact {
 // The facts of a constant, of the data that a value turned out to hold.
 Fact fact_of(std::shared_ptr<const Tensor> tensor);
 
+// By value id. Made as they are asked for, so that facts about a few values of a large graph cost little;
+// references stay valid.
 class Facts {
  public:
   explicit Facts(const Graph& graph) : facts_(graph.value_limit()) {}
+  Facts(const Facts& other) : facts_(other.facts_.size()) {
+    for (size_t i = 0; i < facts_.size(); ++i)
+      if (other.facts_[i]) facts_[i] = std::make_unique<Fact>(*other.facts_[i]);
+  }
+  Facts(Facts&&) noexcept = default;
+
+  bool has(ValueId id) const { return id < facts_.size() && facts_[id]; }
   Fact& operator[](ValueId id) {
     if (id >= facts_.size()) facts_.resize(id + 1);
-    return facts_[id];
+    if (!facts_[id]) facts_[id] = std::make_unique<Fact>();
+    return *facts_[id];
   }
-  const Fact& at(ValueId id) const { return facts_.at(id); }
+  const Fact& at(ValueId id) const {  // of a value without facts: nothing is known
+    static const Fact nothing;
+    return has(id) ? *facts_[id] : nothing;
+  }
   size_t size() const { return facts_.size(); }
 
  private:
-  std::vector<Fact> facts_;
+  std::vector<std::unique_ptr<Fact>> facts_;
 };
 
 // Checks a node against its operator: it exists, counts, attributes, and (where types are known) type

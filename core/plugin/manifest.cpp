@@ -10,6 +10,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
@@ -25,6 +26,12 @@ T field(const json& j, const char* key) {
   const auto it = j.find(key);
   if (it == j.end()) fail(HRT_ERROR_BAD_DATA, "manifest lacks \"{}\"", key);
   try {
+    if constexpr (std::is_integral_v<T>) {  // get<>() would round, wrap or take a boolean
+      const bool fits = it->is_number_unsigned()  ? std::in_range<T>(it->get<uint64_t>())
+                        : it->is_number_integer() ? std::in_range<T>(it->get<int64_t>())
+                                                  : false;
+      if (!fits) fail(HRT_ERROR_BAD_DATA, "manifest: \"{}\" is no whole number that fits", key);
+    }
     return it->get<T>();
   } catch (const json::exception&) {
     fail(HRT_ERROR_BAD_DATA, "manifest: \"{}\" has the wrong type", key);
@@ -58,8 +65,9 @@ Manifest read_manifest(const std::filesystem::path& file) {
   m.cpu_features = field<std::vector<std::string>>(j, "cpu_features", {});
   m.sha256 = field<std::string>(j, "sha256");
   const std::filesystem::path library = field<std::string>(j, "library");
-  if (library.empty() || library != library.filename())
+  if (library.empty() || library != library.filename() || library == "." || library == "..")
     fail(HRT_ERROR_BAD_DATA, "manifest: \"library\" must be a file name without directories");
+  if (m.id.empty()) fail(HRT_ERROR_BAD_DATA, "manifest: \"id\" is empty");
   m.library = file.parent_path() / library;
   return m;
 }

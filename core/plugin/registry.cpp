@@ -16,11 +16,40 @@ namespace {
 
 Registry* g_current = nullptr;
 
-std::string key_of(std::string_view domain, std::string_view name) {
-  return fmt::format("{}/{}", domain, name);
+// What an operator lacks for the host to read it, or "". Lists are read with the plugin's stride, so their
+// elements must be as long as what this host reads of them.
+std::string defect(const hrt_op* op) {
+  if (!op || !HRT_HAS(op, compute)) return "the structure is missing or too short";
+  if (!op->domain || !op->name || !*op->name) return "it has no domain or name";
+  if (!op->infer) return "it has no inference function";
+  if ((op->input_count > 0 && !op->inputs) || (op->output_count > 0 && !op->outputs) ||
+      (op->attr_count > 0 && !op->attrs) || (op->constraint_count > 0 && !op->constraints) ||
+      (op->inplace_count > 0 && !op->inplace))
+    return "a list is missing";
+  for (const auto& [list, count] : {std::pair(op->inputs, op->input_count), {op->outputs, op->output_count}})
+    for (size_t i = 0; i < count; ++i) {
+      const auto& p = element(list, i, op->param_stride);
+      if (op->param_stride < sizeof(p.struct_size) || !HRT_HAS(&p, flags) || !p.name || !p.type)
+        return fmt::format("input or output {} is incomplete", i);
+    }
+  for (size_t i = 0; i < op->attr_count; ++i) {
+    const auto& a = element(op->attrs, i, op->attr_stride);
+    if (op->attr_stride < sizeof(a.struct_size) || !HRT_HAS(&a, required) || !a.name)
+      return fmt::format("attribute {} is incomplete", i);
+  }
+  for (size_t i = 0; i < op->constraint_count; ++i) {
+    const auto& c = element(op->constraints, i, op->constraint_stride);
+    if (op->constraint_stride < sizeof(c.struct_size) || !HRT_HAS(&c, optional_dtypes) || !c.name)
+      return fmt::format("type constraint {} is incomplete", i);
+  }
+  return "";
 }
 
 }  // namespace
+
+size_t Registry::OpKeyHash::operator()(const OpKey& key) const {
+  return std::hash<std::string_view>()(key.name) * 31 + std::hash<std::string_view>()(key.domain);
+}
 
 Plugin::Plugin() = default;
 Plugin::~Plugin() = default;
@@ -36,8 +65,8 @@ Registry& Registry::current() {
 }
 
 Registry::Registry(const std::vector<std::filesystem::path>& directories) {
-  g_current = this;
   for (const auto& directory : directories) discover(directory);
+  g_current = this;
 }
 
 Registry::~Registry() {
@@ -51,8 +80,9 @@ void Registry::discover(const std::filesystem::path& directory) {
   const auto canonical = std::filesystem::canonical(directory, error);
   if (error) return;  // a search path may name directories that do not exist
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(canonical, error))
-    if (entry.path().string().ends_with(".hrt.json")) files.push_back(entry.path());
+  for (std::filesystem::directory_iterator it(canonical, error), end; !error && it != end;
+       it.increment(error))
+    if (it->path().string().ends_with(".hrt.json")) files.push_back(it->path());
   std::ranges::sort(files);
   for (const auto& file : files) {
     if (std::ranges::any_of(plugins_, [&](const Plugin& p) { return p.manifest.file == file; })) continue;
@@ -90,7 +120,8 @@ void Registry::load_group(const Plugin& member) {
                                            p.manifest.provides == member.manifest.provides);
     if (belongs && p.state == PluginState::kFound) group.push_back(&p);
   }
-  std::ranges::sort(group, std::greater<>(), [](const Plugin* p) { return std::pair(p->manifest.rank, p->manifest.id); });
+  std::ranges::sort(group, std::greater<>(),
+                    [](const Plugin* p) { return std::pair(p->manifest.rank, p->manifest.id); });
   const Plugin* chosen = nullptr;
   for (Plugin* p : group) {
     if (chosen) {
@@ -107,11 +138,9 @@ bool Registry::load(Plugin& plugin) {
   const Manifest& m = plugin.manifest;
   try {
     check_library(m);
-    boost::dll::fs::error_code error;
-    auto library = std::make_unique<boost::dll::shared_library>();
-    library->load(m.library.string(), error,
-                  boost::dll::load_mode::rtld_lazy | boost::dll::load_mode::rtld_local);
-    if (error) fail(HRT_ERROR_BAD_DATA, "cannot be loaded: {}", error.message());
+    // All symbols now: a missing one is a reason to refuse here, and would end the process later.
+    auto library = std::make_unique<boost::dll::shared_library>(
+        m.library.string(), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
     const auto query = library->get<const hrt_plugin_manifest*(uint32_t)>("hrt_plugin_query");
     const hrt_plugin_manifest* entry = query(HRT_ABI);
     if (!entry) fail(HRT_ERROR_UNSUPPORTED, "the plugin does not work with this host's ABI {}", HRT_ABI);
@@ -139,22 +168,36 @@ bool Registry::load(Plugin& plugin) {
 void Registry::add_ops(const Plugin& plugin) {
   const auto* api = static_cast<const hrt_ops_api*>(plugin.entry->get_interface("hrt.ops/1"));
   if (!api) return;
+  if (!HRT_HAS(api, op_count) || (api->op_count > 0 && !api->ops)) {
+    log_warn("plugins", "{}: the table of operators is incomplete; left out", plugin.manifest.id);
+    return;
+  }
+  const std::unique_lock lock(ops_mutex_);
   for (size_t i = 0; i < api->op_count; ++i) {
     const hrt_op* op = api->ops[i];
-    if (!op || !HRT_HAS(op, compute) || !op->name || !op->domain || !op->infer) {
-      log_warn("plugins", "{}: operator {} is incomplete and left out", plugin.manifest.id, i);
+    if (const std::string lacks = defect(op); !lacks.empty()) {
+      const bool named = op && HRT_HAS(op, name) && op->name;
+      log_warn("plugins", "{}: operator {} ({}) is left out: {}", plugin.manifest.id, i,
+               named ? op->name : "without name", lacks);
       continue;
     }
-    if (!ops_.emplace(key_of(op->domain, op->name), op).second)
-      log_warn("plugins", "{}: operator {} is there already; the first one stays", plugin.manifest.id,
-               key_of(op->domain, op->name));
+    if (!ops_.emplace(OpKey{op->domain, op->name}, op).second)
+      log_warn("plugins", "{}: operator {}{}{} is there already; the first one stays", plugin.manifest.id,
+               op->domain, *op->domain ? "." : "", op->name);
   }
 }
 
-const hrt_op* Registry::find_op(std::string_view domain, std::string_view name) {
+void Registry::load_ops() {
+  if (ops_loaded_.load(std::memory_order_acquire)) return;
   const std::lock_guard lock(mutex_);
   load_kind("ops");
-  const auto it = ops_.find(key_of(domain, name));
+  ops_loaded_.store(true, std::memory_order_release);
+}
+
+const hrt_op* Registry::find_op(std::string_view domain, std::string_view name) {
+  load_ops();
+  const std::shared_lock lock(ops_mutex_);
+  const auto it = ops_.find({domain, name});
   return it == ops_.end() ? nullptr : it->second;
 }
 
@@ -169,10 +212,12 @@ const hrt_op& Registry::op(std::string_view domain, std::string_view name) {
 }
 
 std::vector<const hrt_op*> Registry::ops() {
-  const std::lock_guard lock(mutex_);
-  load_kind("ops");
+  load_ops();
   std::vector<const hrt_op*> list;
-  for (const auto& [key, op] : ops_) list.push_back(op);
+  {
+    const std::shared_lock lock(ops_mutex_);
+    for (const auto& [key, op] : ops_) list.push_back(op);
+  }
   std::ranges::sort(list, [](const hrt_op* a, const hrt_op* b) {
     const int d = std::strcmp(a->domain, b->domain);
     return d != 0 ? d < 0 : std::strcmp(a->name, b->name) < 0;

@@ -3,9 +3,11 @@
 // operators, passes, importers and backends that they brought. One per process. [any-thread]
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,6 +22,12 @@ class shared_library;
 }
 
 namespace hrt {
+
+// An element of an array that crossed the ABI with a stride.
+template <class T>
+const T& element(const T* array, size_t index, size_t stride) {
+  return *reinterpret_cast<const T*>(reinterpret_cast<const char*>(array) + index * stride);
+}
 
 enum class PluginState { kFound, kLoaded, kStandby, kRefused };
 
@@ -70,14 +78,26 @@ class Registry {
   void load_group(const Plugin& member);
   bool load(Plugin& plugin);
   void add_ops(const Plugin& plugin);
+  void load_ops();
   template <class Api>
   std::vector<Provided<Api>> collect(std::string_view kind, const char* id);
+
+  struct OpKey {  // views of the operator's own strings
+    std::string_view domain, name;
+    bool operator==(const OpKey&) const = default;
+  };
+  struct OpKeyHash {
+    size_t operator()(const OpKey& key) const;
+  };
 
   std::recursive_mutex mutex_;
   std::vector<Plugin> plugins_;
   std::vector<const Plugin*> load_order_;
   std::vector<std::string> loaded_kinds_;
-  std::unordered_map<std::string, const hrt_op*> ops_;  // "domain/name"
+  // Looked up for every node that is inferred or run on the host: without formatting, allocating or queueing.
+  std::shared_mutex ops_mutex_;
+  std::unordered_map<OpKey, const hrt_op*, OpKeyHash> ops_;
+  std::atomic<bool> ops_loaded_{false};
 };
 
 }  // namespace hrt

@@ -16,6 +16,7 @@ struct hrt_status {
 namespace hrt {
 
 hrt_status* make_status(hrt_code code, std::string_view message) noexcept;
+void destroy_status(hrt_status* status) noexcept;  // NULL is allowed
 // Throws what a plugin answered, and destroys it. where: who answered.
 void check(hrt_status* status, std::string_view where);
 
@@ -31,6 +32,8 @@ hrt_status* guard(F&& f) noexcept {
     return make_status(HRT_ERROR_MEMORY, "out of memory");
   } catch (const std::exception& e) {
     return make_status(HRT_ERROR_INTERNAL, e.what());
+  } catch (...) {
+    return make_status(HRT_ERROR_INTERNAL, "unknown exception");
   }
 }
 

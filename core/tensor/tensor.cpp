@@ -37,8 +37,23 @@ void reserve(uint64_t bytes) {
   }
 }
 
+// Bytes counted as in use as long as this lives.
+class Reservation {
+ public:
+  explicit Reservation(uint64_t bytes) : bytes_(bytes) { reserve(bytes); }
+  ~Reservation() { g_in_use.fetch_sub(bytes_, std::memory_order_relaxed); }
+  Reservation(const Reservation&) = delete;
+
+ private:
+  uint64_t bytes_;
+};
+
 struct Strings {
-  explicit Strings(uint64_t n) : texts(n), views(n, hrt_str{"", 0}) {}
+  explicit Strings(uint64_t n)
+      : counted(checked_mul(n, uint64_t(sizeof(std::string) + sizeof(hrt_str)))),
+        texts(n),
+        views(n, hrt_str{"", 0}) {}
+  Reservation counted;  // the elements alone: the text of each comes from somewhere that is limited itself
   std::vector<std::string> texts;
   std::vector<hrt_str> views;
 };
@@ -76,7 +91,6 @@ Tensor Tensor::allocate(hrt_dtype dtype, Dims dims) {
   t.dims_ = std::move(dims);
   t.bytes_ = tensor_bytes(dtype, t.dims_);
   if (dtype == HRT_STRING) {
-    reserve(0);
     auto strings = std::make_shared<Strings>(element_count(t.dims_));
     t.data_ = strings->views.data();
     t.owner_ = std::move(strings);
@@ -90,6 +104,7 @@ Tensor Tensor::allocate(hrt_dtype dtype, Dims dims) {
 }
 
 Tensor Tensor::view(hrt_dtype dtype, Dims dims, const void* data, std::shared_ptr<const void> owner) {
+  if (dtype == HRT_STRING) fail(HRT_ERROR_INTERNAL, "strings are copied, never viewed");
   Tensor t;
   t.dtype_ = dtype;
   t.dims_ = std::move(dims);
@@ -109,6 +124,7 @@ Tensor Tensor::copy_of(const hrt_tensor& c) {
   if (c.bytes != bytes)
     fail(HRT_ERROR_BAD_DATA, "{} bytes of data for a {} tensor of shape {}, which has {}", c.bytes,
          dtype_name(c.dtype), dims_to_string(dims), bytes);
+  if (bytes > 0 && !c.data) fail(HRT_ERROR_BAD_DATA, "a tensor of {} bytes without data", bytes);
   Tensor t = allocate(c.dtype, Dims(dims.begin(), dims.end()));
   if (c.dtype == HRT_STRING) {
     const auto* strings = static_cast<const hrt_str*>(c.data);

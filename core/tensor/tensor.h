@@ -25,7 +25,7 @@ class Tensor {
   Tensor() = default;
   // New memory, zeroed; strings are empty. Throws on shapes that overflow, and over the limit.
   static Tensor allocate(hrt_dtype dtype, Dims dims);
-  // Memory of someone else, kept alive by owner (may be empty: the caller sees to it).
+  // Memory of someone else, kept alive by owner (may be empty: the caller sees to it). Not for strings.
   static Tensor view(hrt_dtype dtype, Dims dims, const void* data, std::shared_ptr<const void> owner);
   // A copy of what came over the ABI.
   static Tensor copy_of(const hrt_tensor& tensor);

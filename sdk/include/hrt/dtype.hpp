@@ -55,7 +55,8 @@ struct bfloat16 {
 };
 
 // A small binary float: sign, ExpBits, ManBits, bias. HasInf: IEEE style infinities. Uz: no negative
-// zero, its pattern is the only NaN ("FNUZ"). Otherwise without infinities all-ones is NaN ("FN").
+// zero, its pattern is the only NaN ("FNUZ"). Otherwise without infinities all-ones is NaN ("FN"); a type
+// of 4 bits has no NaN: it becomes -0.
 template <int ExpBits, int ManBits, int Bias, bool HasInf, bool Uz>
 struct small_float {
   static constexpr int kBits = 1 + ExpBits + ManBits;
@@ -91,7 +92,7 @@ struct small_float {
   static uint8_t from(float f, bool saturate) {
     const uint32_t sign = std::signbit(f) ? kSign : 0;
     if (std::isnan(f))
-      return uint8_t(kHasNan ? (Uz ? kNan : sign | (HasInf ? kInf | (1u << (ManBits - 1)) : kNan)) : kMax);
+      return uint8_t(kHasNan ? (Uz ? kNan : sign | (HasInf ? kInf | (1u << (ManBits - 1)) : kNan)) : kSign);
     if (std::isinf(f)) {
       if (saturate || !kHasNan) return uint8_t(sign | kMax);
       return uint8_t(Uz ? kNan : HasInf ? sign | kInf : sign | kNan);

@@ -561,7 +561,8 @@ typedef struct hrt_shapes {
   const hrt_type* const* types;   /* by value id of the compiled graph; NULL for ids that are unused.
                                      All numeric: the host has run shape inference. */
   const hrt_tensor* const* known; /* by value id: the data of values that are known before the run
-                                     (constants, results of shape arithmetic), else NULL */
+                                     (results of shape arithmetic, small constants), else NULL. Large
+                                     constants are known only to those who retained them. */
   uint32_t value_limit;
 } hrt_shapes;
 
