@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// hrt.FusedConv: act(conv(X, W) + B + Z), Conv with an activation and a tensor of the output's shape added.
+#include "conv.h"
+
+namespace hrt::ops {
+namespace {
+
+std::vector<AttrSpec> attrs() {
+  std::vector<AttrSpec> a = conv_attrs();
+  a.push_back(Activation::kName);
+  a.push_back(Activation::kParams);
+  return a;
+}
+
+const Register fused_conv(Op{
+    .domain = "hrt",
+    .name = "FusedConv",
+    .since = 1,
+    .doc = "act(conv(X, W) + B + Z)",
+    .inputs = {{"X", "T"}, {"W", "T"}, {"B", "T", HRT_PARAM_OPTIONAL}, {"Z", "T", HRT_PARAM_OPTIONAL}},
+    .outputs = {{"Y", "T"}},
+    .attrs = attrs(),
+    .types = {{"T", kFloat}},
+    .inplace = {{3, 0}},
+    .infer = [](const Infer& c) { infer_convolution(c, c.dtype(0), 0, 1); },
+    .compute = [](const Kernel& c) { compute_conv(c, true, Activation(c.node())); },
+});
+
+}  // namespace
+}  // namespace hrt::ops
