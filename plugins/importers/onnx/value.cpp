@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "value.hpp"
+
+#include <cstring>
+
+#include "tensor.hpp"
+
+namespace hrt::importer {
+
+using namespace sdk;
+
+namespace {
+
+void fill(const hrt_tensor& out, const Dense& in) {
+  if (in.dtype == HRT_STRING) {
+    const auto* strings = static_cast<const hrt_str*>(in.data);
+    for (size_t i = 0; i < in.bytes / sizeof(hrt_str); ++i)
+      Tensor(out).set_string(int64_t(i), {strings[i].data, strings[i].size});
+  } else if (in.bytes > 0) {
+    std::memcpy(out.data, in.data, in.bytes);
+  }
+}
+
+// Values inside of others are temporaries of the kernel call. type: what is declared, NULL when nothing is.
+class Reader {
+ public:
+  explicit Reader(hrt_kernel* kernel) : kernel_(kernel) {}
+
+  const hrt_value* tensor(onnx::TensorProto& proto) {
+    const Dense dense = decode(proto, {});
+    hrt_value* value = nullptr;
+    check(g_host.kernel->make_tensor(kernel_, dense.dtype, int32_t(dense.dims.size()), dense.dims.data(),
+                                     &value));
+    auto out = sized<hrt_tensor>();
+    check(g_host.kernel->value_tensor(value, &out));
+    fill(out, dense);
+    return value;
+  }
+
+  const hrt_value* sequence(onnx::SequenceProto& proto, const hrt_type* type) {
+    const hrt_type* element = element_of(type, HRT_KIND_SEQUENCE);
+    std::vector<const hrt_value*> values;
+    using S = onnx::SequenceProto;
+    switch (proto.elem_type()) {
+      case S::UNDEFINED: break;
+      case S::TENSOR:
+        for (auto& t : *proto.mutable_tensor_values()) values.push_back(tensor(t));
+        break;
+      case S::SEQUENCE:
+        for (auto& s : *proto.mutable_sequence_values()) values.push_back(sequence(s, element));
+        break;
+      case S::OPTIONAL:
+        for (auto& o : *proto.mutable_optional_values()) values.push_back(optional(o, element));
+        break;
+      default: unsupported("sequences of maps and of sparse tensors are not supported");
+    }
+    const hrt_type made = element          ? *element
+                          : values.empty() ? TensorType().c()
+                                           : *g_host.kernel->value_type(values[0]);
+    hrt_value* value = nullptr;
+    check(g_host.kernel->make_sequence(kernel_, &made, values.data(), values.size(), &value));
+    return value;
+  }
+
+  const hrt_value* optional(onnx::OptionalProto& proto, const hrt_type* type) {
+    const hrt_type* element = element_of(type, HRT_KIND_OPTIONAL);
+    const hrt_value* inside = nullptr;
+    if (proto.has_tensor_value()) inside = tensor(*proto.mutable_tensor_value());
+    if (proto.has_sequence_value()) inside = sequence(*proto.mutable_sequence_value(), element);
+    if (proto.has_optional_value()) inside = optional(*proto.mutable_optional_value(), element);
+    if (proto.has_map_value() || proto.has_sparse_tensor_value())
+      unsupported("optional maps and sparse tensors are not supported");
+    const hrt_type made = element ? *element : inside ? *g_host.kernel->value_type(inside) : TensorType().c();
+    hrt_value* value = nullptr;
+    check(g_host.kernel->make_optional(kernel_, &made, inside, &value));
+    return value;
+  }
+
+ private:
+  static const hrt_type* element_of(const hrt_type* type, hrt_kind kind) {
+    require(!type || type->kind == kind, "the value is not of the declared type");
+    return type ? type->element : nullptr;
+  }
+
+  hrt_kernel* kernel_;
+};
+
+void import_tensor(const void* data, uint64_t size, hrt_kernel* result) {
+  onnx::TensorProto proto;
+  parse(proto, data, size, "tensor");
+  const Dense dense = decode(proto, {});
+  auto out = sized<hrt_tensor>();
+  check(g_host.kernel->output_tensor(result, 0, dense.dtype, int32_t(dense.dims.size()), dense.dims.data(),
+                                     &out));
+  fill(out, dense);
+}
+
+}  // namespace
+
+void import_value(const void* data, uint64_t size, const hrt_type* type, hrt_kernel* result) {
+  if (!type || type->kind == HRT_KIND_TENSOR) return import_tensor(data, size, result);
+  Reader reader(result);
+  const hrt_value* value = nullptr;
+  if (type->kind == HRT_KIND_SEQUENCE) {
+    onnx::SequenceProto proto;
+    parse(proto, data, size, "sequence");
+    value = reader.sequence(proto, type);
+  } else if (type->kind == HRT_KIND_OPTIONAL) {
+    onnx::OptionalProto proto;
+    parse(proto, data, size, "optional value");
+    value = reader.optional(proto, type);
+  } else {
+    unsupported("maps are not supported");
+  }
+  check(g_host.kernel->output_value(result, 0, value));
+}
+
+}  // namespace hrt::importer

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that hold one value, as ONNX's test data does: TensorProto, SequenceProto, OptionalProto.
+#pragma once
+
+#include <hrt/plugin.hpp>
+
+namespace hrt::importer {
+
+// The messages do not say which of them they are: type does. NULL: a tensor. The result is output 0.
+void import_value(const void* data, uint64_t size, const hrt_type* type, hrt_kernel* result);
+
+}  // namespace hrt::importer
