@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moving tensors between the plain and the channel-blocked layout (op.h).
+#pragma once
+
+#include "backends/cpu/op.h"
+
+namespace hrt::cpu {
+
+// Both layouts of these dims hold the elements at the same places, as far as a reader of `to` looks.
+bool same_memory(const Dims& dims, Layout from, Layout to);
+
+// Copies a float tensor of these dims (rank >= 3) from one layout to the other, on the host's threads.
+// Lanes past C come out zero.
+void reorder(const float* x, float* y, const Dims& dims, Layout to);
+
+}  // namespace hrt::cpu
