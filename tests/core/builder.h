@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small graphs for tests, and a runtime with the plugins of this build.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/execute/session.h"
+#include "core/graph/transaction.h"
+
+namespace hrt::test {
+
+Runtime& runtime();  // with the plugins of the build that the test belongs to
+
+ValuePtr floats(Dims dims, std::vector<float> data);
+ValuePtr ints(Dims dims, std::vector<int64_t> data);
+std::vector<float> floats_of(const ValuePtr& value);
+
+// Builds a graph node by node; finish() infers and verifies it.
+class Builder {
+ public:
+  Builder() : graph_(std::make_unique<Graph>()), t_(std::make_unique<Transaction>(*graph_)) {}
+  explicit Builder(Transaction& body) : body_(&body) {}
+
+  Transaction& transaction() { return body_ ? *body_ : *t_; }
+  ValueId input(const std::string& name, Type type) { return transaction().add_input(name, std::move(type)); }
+  ValueId constant(const ValuePtr& value) { return transaction().add_constant("", std::make_shared<Tensor>(value->tensor)); }
+  NodeId node_id(const std::string& op, std::vector<ValueId> inputs, std::vector<Attribute> attributes = {}, size_t outputs = 1);
+  ValueId node(const std::string& op, std::vector<ValueId> inputs, std::vector<Attribute> attributes = {});
+  void outputs(std::vector<ValueId> values) { transaction().set_outputs(std::move(values)); }
+  std::unique_ptr<Graph> finish();
+
+ private:
+  std::unique_ptr<Graph> graph_;
+  std::unique_ptr<Transaction> t_;
+  Transaction* body_ = nullptr;
+};
+
+// Compiles for the reference device and runs once.
+std::vector<ValuePtr> run_once(std::unique_ptr<Graph> graph, std::vector<ValuePtr> inputs, SessionOptions options = {{"reference"}});
+
+}  // namespace hrt::test
