@@ -16,37 +16,14 @@ constexpr std::string_view kElementwise[] = {
     "Add",   "Sub",   "Mul", "Div", "Pow", "Mod",   "Min",  "Max",         "Sum",     "Mean",
     "PRelu", "Where", "And", "Or",  "Xor", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"};
 // The same of input 0; the other inputs are scalars.
-constexpr std::string_view kUnary[] = {"Abs",
-                                       "Cast",
-                                       "Ceil",
-                                       "Celu",
-                                       "Clip",
-                                       "Cos",
-                                       "Elu",
-                                       "Erf",
-                                       "Exp",
-                                       "Floor",
-                                       "Gelu",
-                                       "HardSigmoid",
-                                       "HardSwish",
-                                       "LeakyRelu",
-                                       "Log",
-                                       "Mish",
-                                       "Neg",
-                                       "Not",
-                                       "Reciprocal",
-                                       "Relu",
-                                       "Round",
-                                       "Selu",
-                                       "Sigmoid",
-                                       "Sign",
-                                       "Sin",
-                                       "Softplus",
-                                       "Softsign",
-                                       "Sqrt",
-                                       "Swish",
-                                       "Tanh",
-                                       "ThresholdedRelu"};
+constexpr std::string_view kUnary[] = {
+    // arithmetic
+    "Abs", "Cast", "Ceil", "Clip", "Floor", "Neg", "Not", "Reciprocal", "Round", "Sign", "Sqrt",
+    // functions
+    "Cos", "Erf", "Exp", "Log", "Sin", "Tanh",
+    // activations
+    "Celu", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "Relu", "Selu", "Sigmoid",
+    "Softplus", "Softsign", "Swish", "ThresholdedRelu"};
 // Along the attribute axis.
 constexpr std::string_view kAlongAxis[] = {"Softmax", "LogSoftmax", "Concat"};
 constexpr std::string_view kReduce[] = {"ReduceMean",      "ReduceSum",      "ReduceMax", "ReduceMin",

@@ -69,13 +69,21 @@ TEST(Inputs, NamedDimensionsAreSymbolsAndUnnamedOnesAreDistinct) {
   EXPECT_NE(a[1], b[1]);
 }
 
-TEST(Inputs, ASymbolThatOnlyAnOutputNamesIsUnknown) {
+TEST(Types, OfComputedValuesAreDeclaredWithoutTheirShapes) {
   auto model = relu_model();
-  auto& info = *model.mutable_graph()->mutable_output(0);
-  set_type(info, "y", TensorProto::FLOAT, {2});
-  info.mutable_type()->mutable_tensor_type()->mutable_shape()->add_dim()->set_dim_param("found");
+  set_type(*model.mutable_graph()->mutable_output(0), "y", TensorProto::FLOAT, {7, 7});  // stale
   const auto graph = import_model(model);
-  EXPECT_EQ(graph->value(graph->outputs()[0]).type, Type::tensor(HRT_FLOAT32, {2, HRT_DIM_UNKNOWN}));
+  EXPECT_EQ(graph->value(graph->outputs()[0]).type, Type::tensor(HRT_FLOAT32));
+}
+
+TEST(Types, DeclareRanksForAdapters) {
+  auto model = simple_model(11);
+  auto& graph = *model.mutable_graph();
+  add_node(graph, "Foo", {"x"}, {"z"});
+  add_node(graph, "Softmax", {"z"}, {"y"});
+  EXPECT_TRUE(has_op(*import_model(model), "Flatten"));
+  set_type(*graph.add_value_info(), "z", TensorProto::FLOAT, {5, 10});
+  EXPECT_FALSE(has_op(*import_model(model), "Flatten"));
 }
 
 TEST(Inputs, SequencesOptionalsAndMaps) {

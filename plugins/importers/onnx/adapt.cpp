@@ -215,8 +215,8 @@ std::vector<Node> Rewrite::finish() && {
 }
 
 std::string align(Rewrite& r, const std::string& like, const std::string& value, int64_t axis) {
-  const auto rank = r.fact(value).rank();
-  const auto like_rank = r.fact(like).rank();
+  const auto rank = r.fact(value).rank;
+  const auto like_rank = r.fact(like).rank;
   require(axis >= -HRT_MAX_RANK && axis < HRT_MAX_RANK, "axis ", axis, " is out of range");
   if (rank && (like_rank || axis < 0)) {
     const int64_t ones = (axis < 0 ? 0 : *like_rank) - axis - *rank;

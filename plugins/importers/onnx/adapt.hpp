@@ -15,10 +15,8 @@ namespace hrt::importer {
 // What is known of a value while the graph is being built.
 struct Fact {
   hrt_dtype dtype = HRT_UNDEFINED;
-  std::optional<sdk::Dims> dims;  // entries may be symbols or unknown
+  std::optional<int64_t> rank;
   std::optional<sdk::Tensor> constant;
-
-  std::optional<int64_t> rank() const { return dims ? std::optional(int64_t(dims->size())) : std::nullopt; }
 };
 
 struct ModelFacts {

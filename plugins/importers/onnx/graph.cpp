@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "attribute.hpp"
+
 namespace hrt::importer {
 
 using namespace sdk;
@@ -25,51 +27,6 @@ auto within(const std::string& where, F&& f) {
     throw Error(e.code(), cat(where, ": ", e.what()));
   }
 }
-
-// What an attribute of the ABI points to.
-struct AttributeStorage {
-  std::vector<Dense> tensors;
-  std::vector<hrt_tensor> views;
-  std::vector<Type> types;
-  std::vector<std::vector<hrt_str>> strings;
-};
-
-hrt_str to_c(const std::string& s) { return {s.data(), s.size()}; }
-
-hrt_attr convert(const Attribute& a, AttributeStorage& storage) {
-  using A = onnx::AttributeProto;
-  auto c = sized<hrt_attr>();
-  c.name = a.name.c_str();
-  A& p = *a.proto;
-  switch (type_of(p)) {
-    case A::INT: c.type = HRT_ATTR_INT, c.i = p.i(); break;
-    case A::FLOAT: c.type = HRT_ATTR_FLOAT, c.f = p.f(); break;
-    case A::STRING: c.type = HRT_ATTR_STRING, c.s = to_c(p.s()); break;
-    case A::INTS: c.type = HRT_ATTR_INTS, c.ints = p.ints().data(), c.count = size_t(p.ints_size()); break;
-    case A::FLOATS:
-      c.type = HRT_ATTR_FLOATS, c.floats = p.floats().data(), c.count = size_t(p.floats_size());
-      break;
-    case A::STRINGS: {
-      auto& list = storage.strings.emplace_back();
-      for (const auto& s : p.strings()) list.push_back(to_c(s));
-      c.type = HRT_ATTR_STRINGS, c.strings = list.data(), c.count = list.size();
-      break;
-    }
-    case A::TENSOR:
-      storage.tensors.push_back(decode(*p.mutable_t(), a.proto));
-      storage.views.push_back(storage.tensors.back().c());
-      c.type = HRT_ATTR_TENSOR, c.tensor = &storage.views.back();
-      break;
-    case A::TYPE_PROTO:
-      storage.types.push_back(convert_type(p.tp(), [](const std::string&) { return HRT_DIM_UNKNOWN; }));
-      c.type = HRT_ATTR_TYPE, c.value_type = &storage.types.back().c();
-      break;
-    default: unsupported("attribute '", a.name, "' is of type ", A::AttributeType_Name(type_of(p)));
-  }
-  return c;
-}
-
-bool is_graph(const Attribute& a) { return type_of(*a.proto) == onnx::AttributeProto::GRAPH; }
 
 }  // namespace
 
@@ -142,7 +99,7 @@ void Importer::add_inputs(const onnx::GraphProto& graph, Scope& scope) {
     within(cat("input '", v.name(), "'"), [&] {
       require(!checked_name(v.name(), "value").empty(), "it has no name");
       if (initialised.contains(v.name())) return;
-      Type type = declared_type(v.type(), scope, true);
+      Type type = input_type(v.type(), scope);
       bind(v.name(), scope.level->edit.add_input(v.name().c_str(), type.c()), scope);
     });
 }
@@ -207,15 +164,10 @@ void Importer::add_node(Node node, Scope& scope) {
   std::vector<const char*> c_names;
   for (const auto& name : names) c_names.push_back(name.c_str());
 
-  AttributeStorage storage;
-  const size_t n = node.attributes.size();
-  storage.tensors.reserve(n), storage.views.reserve(n), storage.types.reserve(n), storage.strings.reserve(n);
-  std::vector<sdk::Attr> attributes;
-  for (const Attribute& a : node.attributes)
-    if (!is_graph(a)) attributes.emplace_back(convert(a, storage));
+  const AttributeList attributes(node.attributes);
   const std::string name = node.name.empty() ? "" : scope.prefix + node.name;
-  const auto added =
-      level.edit.add_node(node.domain.c_str(), node.op.c_str(), inputs, c_names, attributes, name.c_str());
+  const auto added = level.edit.add_node(node.domain.c_str(), node.op.c_str(), inputs, c_names,
+                                         attributes.c(), name.c_str());
   for (const Attribute& a : node.attributes)
     if (is_graph(a)) import_body(added.node, a, scope);
 
@@ -224,7 +176,7 @@ void Importer::add_node(Node node, Scope& scope) {
     const auto type = scope.types.find(node.outputs[i]);
     if (node.outputs[i].empty() || type == scope.types.end()) continue;
     within(cat("the declared type of '", node.outputs[i], "'"),
-           [&] { level.edit.set_type(added.outputs[i], declared_type(*type->second, scope, false).c()); });
+           [&] { level.edit.set_type(added.outputs[i], element_type(*type->second).c()); });
   }
 }
 
@@ -251,71 +203,20 @@ void Importer::import_body(uint32_t node, const Attribute& attribute, Scope& sco
   });
 }
 
-// Symbols are the named dimensions of the model's inputs, and a new one for each that has no name there:
-// they are numbers as soon as the inputs are. A name that only appears later in the graph may stand for
-// what depends on data.
-Type Importer::declared_type(const onnx::TypeProto& proto, const Scope& scope, bool is_input) {
-  Level& level = *scope.level;
+// Symbols are the named dimensions of the model's inputs, and a new one for each that has no name: they
+// are numbers as soon as the inputs are.
+Type Importer::input_type(const onnx::TypeProto& proto, const Scope& scope) {
+  // What a body is given decides its shapes, whatever it declares.
+  if (scope.level->parent) return element_type(proto);
   return convert_type(proto, [&](const std::string& name) {
     const auto known = symbols_.find(name);
     if (!name.empty() && known != symbols_.end()) return known->second;
-    if (!is_input || level.parent) return HRT_DIM_UNKNOWN;
-    const int64_t made = level.edit.symbol(name.c_str());
-    if (!name.empty()) symbols_.emplace(name, made);
-    return made;
+    return symbols_[name] = scope.level->edit.symbol(name.c_str());
   });
 }
 
-namespace {
-
-bool other_float(int64_t t) { return t == HRT_FLOAT16 || t == HRT_FLOAT64 || t == HRT_BFLOAT16; }
-
-bool mentions_other_float(const onnx::TypeProto& t) {
-  switch (t.value_case()) {
-    case onnx::TypeProto::kTensorType: return other_float(t.tensor_type().elem_type());
-    case onnx::TypeProto::kSequenceType: return mentions_other_float(t.sequence_type().elem_type());
-    case onnx::TypeProto::kOptionalType: return mentions_other_float(t.optional_type().elem_type());
-    default: return false;
-  }
-}
-
-template <class Nodes>
-bool any_other_float(const Nodes& nodes);
-
-bool mentions_other_float(const onnx::GraphProto& g) {
-  for (const auto& t : g.initializer())
-    if (other_float(t.data_type())) return true;
-  for (const auto& t : g.sparse_initializer())
-    if (other_float(t.values().data_type())) return true;
-  for (const auto* infos : {&g.input(), &g.output(), &g.value_info()})
-    for (const auto& v : *infos)
-      if (mentions_other_float(v.type())) return true;
-  return any_other_float(g.node());
-}
-
-// Operators that make a type out of nothing name it in a tensor, a type, or an int: "to", "dtype".
-template <class Nodes>
-bool any_other_float(const Nodes& nodes) {
-  for (const onnx::NodeProto& n : nodes)
-    for (const auto& a : n.attribute()) {
-      const bool names_type =
-          a.name() == "to" || a.name().ends_with("dtype") || a.name() == "output_datatype";
-      if (names_type && (other_float(a.i()) || a.s() == "FLOAT16" || a.s() == "DOUBLE")) return true;
-      if (a.has_t() && other_float(a.t().data_type())) return true;
-      if (a.has_sparse_tensor() && other_float(a.sparse_tensor().values().data_type())) return true;
-      if (a.has_tp() && mentions_other_float(a.tp())) return true;
-      if (a.has_g() && mentions_other_float(a.g())) return true;
-      if (!a.ref_attr_name().empty()) return true;
-    }
-  return false;
-}
-
-}  // namespace
-
-bool only_float32(const onnx::ModelProto& model) {
-  for (const auto& f : model.functions())
-    if (any_other_float(f.node())) return false;
-  return !mentions_other_float(model.graph());
-}
+// What a model declares of values that it computes. Shapes are left to inference: in files that were
+// edited, in their inputs say, the ones further down are often stale.
+Type Importer::element_type(const onnx::TypeProto& proto) { return convert_type(proto, {}); }
 
 }  // namespace hrt::importer

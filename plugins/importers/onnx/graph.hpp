@@ -63,7 +63,8 @@ class Importer {
   void import_node(onnx::NodeProto& proto, Scope& scope);
   Node resolve_node(onnx::NodeProto& proto, const Scope& scope);
   void add_node(Node node, Scope& scope);
-  Type declared_type(const onnx::TypeProto& proto, const Scope& scope, bool is_input);
+  Type input_type(const onnx::TypeProto& proto, const Scope& scope);
+  static Type element_type(const onnx::TypeProto& proto);
 
   // constant.cpp
   void add_constant_node(const Node& node, Scope& scope);

@@ -4,8 +4,9 @@
 //     bytes ──parse──▶ ModelProto ──for each node──▶ Node ──adapt──▶ nodes of opset 28 ──▶ hrt_edit
 //              proto                  graph                adapt, adapt/*                   graph
 //
-// type, tensor: types and weights. constant: initialisers and Constant nodes. function: model-local
-// functions. scope, order: names, and the order of nodes. value: files with one tensor.
+// type, tensor, attribute: the messages' parts as the ABI wants them. constant: initialisers and Constant
+// nodes. function: model-local functions. scope, order: names, and the order of nodes. facts: what adapters
+// may know. value: files with one tensor.
 #include <hrt/plugin.hpp>
 
 #include "graph.hpp"

@@ -53,17 +53,4 @@ int64_t Importer::version_of(const std::string& domain, const Scope& scope) cons
   return 0;
 }
 
-Fact Importer::fact(const std::string& name, const Scope& scope) {
-  for (const Scope* s = &scope; s; s = s->outer) {
-    const auto it = s->values.find(name);
-    if (it == s->values.end()) continue;
-    if (it->second == HRT_NONE) return {};
-    const Value v = s->level->edit.graph().value(it->second);
-    Fact f{v.dtype(), std::nullopt, v.constant()};
-    if (v.ranked()) f.dims = Dims(v.dims().begin(), v.dims().end());
-    return f;
-  }
-  return {};
-}
-
 }  // namespace hrt::importer

@@ -37,7 +37,7 @@ Dims convert_shape(const onnx::TensorShapeProto& shape, const SymbolFn& symbol) 
 
 Type convert_tensor(const onnx::TypeProto_Tensor& t, const SymbolFn& symbol) {
   const hrt_dtype dtype = checked_dtype(t.elem_type());
-  if (!t.has_shape()) return Type(TensorType(dtype));
+  if (!t.has_shape() || !symbol) return Type(TensorType(dtype));
   return Type(TensorType(dtype, convert_shape(t.shape(), symbol)));
 }
 

@@ -26,7 +26,7 @@ class Type {
   hrt_type c_ = {};
 };
 
-// What a dimension without a number becomes; name is "" when it has none.
+// What a dimension without a number becomes; name is "" when it has none. Empty: shapes are left out.
 using SymbolFn = std::function<int64_t(const std::string& name)>;
 
 // Throws for what is malformed (element types that do not exist, negative dimensions) and for sparse and

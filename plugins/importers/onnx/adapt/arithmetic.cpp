@@ -19,8 +19,8 @@ void broadcast(Rewrite& r) {
 
 // A slope with one dimension had one entry for each channel, the second dimension of the data.
 void prelu(Rewrite& r) {
-  const Fact slope = r.fact(r.node.input(1));
-  if (slope.dims && (slope.dims->size() != 1 || slope.dims->front() == 1)) return;
+  const auto rank = r.fact(r.node.input(1)).rank;
+  if (rank && *rank != 1) return;
   r.node.set_input(1, align(r, r.node.input(0), r.node.input(1), 1));
 }
 

@@ -11,11 +11,10 @@ void flat_softmax(Rewrite& r) {
   const std::string data = r.node.input(0);
   const int64_t axis = r.node.take_int("axis").value_or(1);
   r.node.set(attribute("axis", int64_t(-1)));
-  const Fact fact = r.fact(data);
-  const bool last = axis == -1 || (fact.dims && axis == *fact.rank() - 1);
+  const auto rank = r.fact(data).rank;
+  const bool last = axis == -1 || (rank && axis == *rank - 1);
   if (last) return;
-  const std::string shape =
-      fact.dims && all_numbers(*fact.dims) ? r.ints(*fact.dims) : r.emit("Shape", {data});
+  const std::string shape = r.emit("Shape", {data});
   r.node.set_input(0, r.emit("Flatten", {data}, {attribute("axis", axis)}));
   r.send_through(0, "Reshape", {shape}, {attribute("allowzero", int64_t(1))});
 }
