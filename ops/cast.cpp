@@ -85,8 +85,8 @@ std::string number_text(T v) {
   const T a = std::fabs(v);
   const bool plain = a == 0 || (a >= T(1e-4) && a < T(1e16));
   char buffer[64];
-  const auto r =
-      std::to_chars(buffer, buffer + sizeof buffer, v, plain ? std::chars_format::fixed : std::chars_format::scientific);
+  const auto r = std::to_chars(buffer, buffer + sizeof buffer, v,
+                               plain ? std::chars_format::fixed : std::chars_format::scientific);
   std::string s(buffer, r.ptr);
   if (plain && s.find('.') == std::string::npos) s += ".0";
   return s;

@@ -26,8 +26,8 @@ void compute(const Kernel& c) {
   const int64_t n = dims[axis];
   const int64_t outer = element_count(std::span(dims).first(axis));
   const int64_t inner = element_count(std::span(dims).subspan(axis + 1));
-  require(condition.rank() == 1 && condition.size() <= n, "a condition of shape ", condition.dims(), " for ", n,
-          " slices");
+  require(condition.rank() == 1 && condition.size() <= n, "a condition of shape ", condition.dims(), " for ",
+          n, " slices");
   Dims chosen;
   for (int64_t i = 0; i < condition.size(); ++i)
     if (condition.data<bool>()[i]) chosen.push_back(i);

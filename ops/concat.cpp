@@ -57,7 +57,8 @@ void compute(const Kernel& c) {
     dims[axis] = checked_add(dims[axis], x.dim(int(axis)));
   }
   const Tensor y = c.output(0, first.dtype(), dims);
-  const int64_t outer = element_count(y.dims().first(axis)), inner = element_count(y.dims().subspan(axis + 1));
+  const int64_t outer = element_count(y.dims().first(axis)),
+                inner = element_count(y.dims().subspan(axis + 1));
   int64_t begin = 0;  // on the axis
   for (uint32_t i = 0; i < c.input_count(); ++i) {
     const Tensor x = c.input(i);

@@ -35,20 +35,22 @@ void compute(const Kernel& c) {
   if (fresh) dims.insert(dims.begin() + int64_t(axis), 0);
   dims[axis] = 0;
   for (const Tensor& p : parts) {
-    require(p.rank() == first.rank() && p.dtype() == first.dtype(), "shapes ", first.dims(), " and ", p.dims(),
-            " do not concatenate");
+    require(p.rank() == first.rank() && p.dtype() == first.dtype(), "shapes ", first.dims(), " and ",
+            p.dims(), " do not concatenate");
     for (int d = 0; d < p.rank(); ++d)
-      require(p.dim(d) == first.dim(d) || (!fresh && size_t(d) == axis), "shapes ", first.dims(), " and ", p.dims(),
-              " differ beside axis ", axis);
+      require(p.dim(d) == first.dim(d) || (!fresh && size_t(d) == axis), "shapes ", first.dims(), " and ",
+              p.dims(), " differ beside axis ", axis);
     dims[axis] = checked_add(dims[axis], fresh ? 1 : p.dim(int(axis)));
   }
   const Tensor y = c.output(0, first.dtype(), dims);
-  const int64_t outer = element_count(y.dims().first(axis)), inner = element_count(y.dims().subspan(axis + 1));
+  const int64_t outer = element_count(y.dims().first(axis)),
+                inner = element_count(y.dims().subspan(axis + 1));
   int64_t begin = 0;
   for (const Tensor& p : parts) {
     const int64_t rows = fresh ? 1 : p.dim(int(axis));
     const Mover move(y, p);
-    for (int64_t o = 0; o < outer; ++o) move((o * dims[axis] + begin) * inner, o * rows * inner, rows * inner);
+    for (int64_t o = 0; o < outer; ++o)
+      move((o * dims[axis] + begin) * inner, o * rows * inner, rows * inner);
     begin += rows;
   }
 }

@@ -52,8 +52,7 @@ void compute(const Kernel& c) {
     case HRT_ATTR_INTS: std::copy_n(a.ints, a.count, y.data<int64_t>()); return;
     case HRT_ATTR_STRING: return y.set_string(0, {a.s.data, a.s.size});
     default:
-      for (size_t i = 0; i < a.count; ++i)
-        y.set_string(int64_t(i), {a.strings[i].data, a.strings[i].size});
+      for (size_t i = 0; i < a.count; ++i) y.set_string(int64_t(i), {a.strings[i].data, a.strings[i].size});
   }
 }
 

@@ -14,10 +14,12 @@ int64_t block_of(const Node& node) {
 }
 
 int64_t divided(const DimMath& m, int64_t n, int64_t by) {
-  return m([](int64_t a, int64_t b) {
-    require(a % b == 0, a, " does not divide by ", b);
-    return a / b;
-  }, n, by);
+  return m(
+      [](int64_t a, int64_t b) {
+        require(a % b == 0, a, " does not divide by ", b);
+        return a / b;
+      },
+      n, by);
 }
 
 Dims to_space(const DimMath& m, std::span<const int64_t> in, int64_t b) {

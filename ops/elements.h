@@ -103,9 +103,8 @@ To convert(From v) {
 class Reader {
  public:
   explicit Reader(const Tensor& t) : data_(t.raw()) {
-    dispatch_layout(t.dtype(), [&]<class L>() {
-      get_ = [](const void* p, int64_t i) { return double(L::get(p, i)); };
-    });
+    dispatch_layout(t.dtype(),
+                    [&]<class L>() { get_ = [](const void* p, int64_t i) { return double(L::get(p, i)); }; });
   }
   double operator()(int64_t i) const { return get_(data_, i); }
 

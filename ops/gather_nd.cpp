@@ -35,7 +35,8 @@ void compute(const Kernel& c) {
   const int64_t depth = indices.dims().back();
   const int64_t slice = element_count(dims.subspan(size_t(depth)));
   const int64_t batches = element_count(x.dims().first(size_t(batch)));
-  const int64_t tuples = element_count(indices.dims().subspan(size_t(batch)).first(size_t(indices.rank() - 1 - batch)));
+  const int64_t tuples =
+      element_count(indices.dims().subspan(size_t(batch)).first(size_t(indices.rank() - 1 - batch)));
   const Mover move(y, x);
   for (int64_t b = 0; b < batches; ++b)
     for (int64_t t = b * tuples; t < (b + 1) * tuples; ++t) {

@@ -50,7 +50,9 @@ class Axis {
     double v = corners_ ? (grid + 1) / 2 * (n - 1) : ((grid + 1) * n - 1) / 2;
     if (mode_ == Mode::kNearest) v = std::nearbyint(v);
     if (v < low_ || v > high_) {
-      if (padding_ == Padding::kBorder) v = std::clamp(v, 0.0, double(size_ - 1));
+      // A cubic kernel reaches over the border, where its elements are clamped one by one.
+      const double reach = mode_ == Mode::kCubic ? 3 : 0;
+      if (padding_ == Padding::kBorder) v = std::clamp(v, -reach, double(size_ - 1) + reach);
       if (padding_ == Padding::kReflection) v = reflect(v, low_, high_);
     }
     Taps taps;

@@ -23,7 +23,8 @@ std::vector<const hrt_type*> settle(const Infer& c, std::vector<std::optional<Ty
     std::vector<const hrt_type*> in = {&int64_scalar().c(), &bool_scalar().c()};
     for (const auto& t : carried) in.push_back(t ? &t->c() : nullptr);
     const auto out = infer_body(c, "body", in);
-    require(out.size() > carried.size(), "the body gives ", out.size(), " values, the loop carries ", carried.size());
+    require(out.size() > carried.size(), "the body gives ", out.size(), " values, the loop carries ",
+            carried.size());
     bool changed = false;
     for (size_t i = 0; i < carried.size(); ++i) {
       if (!carried[i] || !out[i + 1]) continue;

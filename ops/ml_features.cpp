@@ -40,7 +40,7 @@ void extract(const Kernel& c) {
   const Dims indices = to_int64s(c.input(1));
   const Tensor y = c.output(0, x.dtype(), extracted(x.dims(), int64_t(indices.size())));
   const int64_t n = x.dim(x.rank() - 1), rows = n == 0 ? 0 : x.size() / n;
-  for (int64_t i : indices) require(i >= 0 && i < n, "index ", i, " is outside ", n, " elements");
+  for (int64_t i : indices) require(i >= 0 && i < n, "index ", i, " is outside ", n, " columns");
   auto each = [&](auto copy) {
     for (int64_t row = 0, o = 0; row < rows; ++row)
       for (int64_t i : indices) copy(o++, row * n + i);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Element-wise operators of ai.onnx.ml: Binarizer, Scaler, Normalizer, Imputer.
-// https://onnx.ai/onnx/operators/onnx_aionnxml_Binarizer.html and the like
+// Element-wise operators of ai.onnx.ml: Scaler, Normalizer, Imputer.
+// https://onnx.ai/onnx/operators/onnx_aionnxml_Scaler.html and the like
 #include "ml.h"
 
 namespace hrt::ops {
@@ -9,14 +9,6 @@ namespace {
 void infer_float(const Infer& c) {
   const auto dims = c.dims(0);
   c.output(0, dims ? TensorType(HRT_FLOAT32, *dims) : TensorType(HRT_FLOAT32));
-}
-
-void binarizer(const Kernel& c) {
-  const Tensor x = c.input(0), y = c.output(0, x.dtype(), x.dims());
-  const double threshold = c.node().f("threshold");
-  const Reader read(x);
-  const Writer write(y);
-  for (int64_t i = 0; i < x.size(); ++i) write(i, read(i) > threshold ? 1 : 0);
 }
 
 // One entry for all columns, or one each.
@@ -105,8 +97,6 @@ Op with(Op op, std::vector<AttrSpec> attrs, void (*compute)(const Kernel&)) {
   return op;
 }
 
-const Register binarizer_op(with(element_wise("Binarizer", "1 above the threshold, else 0", false),
-                                 {{"threshold", HRT_ATTR_FLOAT, "0"}}, binarizer));
 const Register scaler_op(with(element_wise("Scaler", "(x - offset) * scale, by column", true),
                               {{"offset", HRT_ATTR_FLOATS}, {"scale", HRT_ATTR_FLOATS}}, scaler));
 const Register normalizer_op(with(element_wise("Normalizer", "rows divided by their norm", true),

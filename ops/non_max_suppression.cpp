@@ -20,7 +20,8 @@ Box box_of(const float* p, bool center) {
 }
 
 float overlap(const Box& a, const Box& b) {
-  const float w = std::min(a.x1, b.x1) - std::max(a.x0, b.x0), h = std::min(a.y1, b.y1) - std::max(a.y0, b.y0);
+  const float w = std::min(a.x1, b.x1) - std::max(a.x0, b.x0),
+              h = std::min(a.y1, b.y1) - std::max(a.y0, b.y0);
   if (w <= 0 || h <= 0 || a.area() <= 0 || b.area() <= 0) return 0;
   return w * h / (a.area() + b.area() - w * h);
 }
@@ -49,7 +50,8 @@ void compute(const Kernel& c) {
     for (int64_t i : order) {
       if (int64_t(kept.size()) >= most) break;
       const Box b = box_of(box + i * 4, center);
-      if (std::any_of(kept.begin(), kept.end(), [&](const Box& k) { return overlap(k, b) > limit; })) continue;
+      if (std::any_of(kept.begin(), kept.end(), [&](const Box& k) { return overlap(k, b) > limit; }))
+        continue;
       kept.push_back(b);
       chosen.insert(chosen.end(), {row / classes, row % classes, i});
     }

@@ -7,7 +7,9 @@
 namespace hrt::ops {
 namespace {
 
-size_t axis_of(const Node& node, size_t rank) { return size_t(normalise_axis(node.i("axis", -1), int64_t(rank) + 1)); }
+size_t axis_of(const Node& node, size_t rank) {
+  return size_t(normalise_axis(node.i("axis", -1), int64_t(rank) + 1));
+}
 
 Dims with_depth(std::span<const int64_t> indices, size_t axis, int64_t depth) {
   require(!is_number(depth) || depth >= 0, "depth is ", depth);

@@ -39,7 +39,8 @@ void get(const Kernel& c) {
 
 void has(const Kernel& c) {
   const hrt_value* v = c.value(0);
-  *c.output(0, HRT_BOOL, Dims{}).data<bool>() = v && (Kernel::kind(v) != HRT_KIND_OPTIONAL || Kernel::count(v) == 1);
+  *c.output(0, HRT_BOOL, Dims{}).data<bool>() =
+      v && (Kernel::kind(v) != HRT_KIND_OPTIONAL || Kernel::count(v) == 1);
 }
 
 const Register optional_op(Op{

@@ -64,7 +64,8 @@ Dims sources(const std::string& mode, int64_t n, int64_t before, int64_t count) 
 void compute(const Kernel& c) {
   const Tensor x = c.input(0);
   const std::string mode = c.node().s("mode", "constant");
-  require(mode == "constant" || mode == "reflect" || mode == "edge" || mode == "wrap", "there is no mode ", mode);
+  require(mode == "constant" || mode == "reflect" || mode == "edge" || mode == "wrap", "there is no mode ",
+          mode);
   std::optional<Dims> axes;
   if (c.has(3)) axes = to_int64s(c.input(3));
   const Pads pads(size_t(x.rank()), to_int64s(c.input(1)), axes);
@@ -74,7 +75,8 @@ void compute(const Kernel& c) {
 
   const Dims strides = strides_of(x.dims());
   std::vector<Dims> from;
-  for (int d = 0; d < x.rank(); ++d) from.push_back(sources(mode, x.dim(d), pads.before[size_t(d)], y.dim(d)));
+  for (int d = 0; d < x.rank(); ++d)
+    from.push_back(sources(mode, x.dim(d), pads.before[size_t(d)], y.dim(d)));
   const Mover move(y, x), pad(y, fill);
   const int64_t n = y.size();
   Counter at(y.dims(), {});

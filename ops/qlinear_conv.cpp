@@ -8,7 +8,8 @@ namespace hrt::ops {
 namespace {
 
 std::vector<double> per_channel(const Tensor& t, int64_t channels, const char* name) {
-  require(t.size() == 1 || t.size() == channels, name, " of shape ", t.dims(), " for ", channels, " channels");
+  require(t.size() == 1 || t.size() == channels, name, " of shape ", t.dims(), " for ", channels,
+          " channels");
   std::vector<double> out(static_cast<size_t>(channels));
   const Reader read(t);
   for (int64_t m = 0; m < channels; ++m) out[size_t(m)] = read(t.size() == 1 ? 0 : m);
@@ -21,7 +22,8 @@ void compute(const Kernel& c) {
   const Dims dims = s.output();
   const double x_zero = scalar_of(c.input(2), "x_zero_point"), zero = scalar_of(y_zero, "y_zero_point");
   const double scale = scalar_of(c.input(1), "x_scale") / scalar_of(c.input(6), "y_scale");
-  const auto w_scale = per_channel(c.input(4), dims[1], "w_scale"), w_zero = per_channel(c.input(5), dims[1], "w_zero_point");
+  const auto w_scale = per_channel(c.input(4), dims[1], "w_scale"),
+             w_zero = per_channel(c.input(5), dims[1], "w_zero_point");
   std::vector<double> bias(static_cast<size_t>(dims[1]), 0);
   if (c.has(8)) {
     require(c.input(8).size() == dims[1], "B must have ", dims[1], " elements");
@@ -35,7 +37,8 @@ void compute(const Kernel& c) {
       [&](int64_t i, int64_t m) { return read_w(i) - w_zero[size_t(m)]; },
       [&](int64_t o, int64_t m, int64_t count, const double* sums) {
         for (int64_t j = 0; j < count; ++j)
-          write(o + j, quantized((sums[j] + bias[size_t(m)]) * (scale * w_scale[size_t(m)]), zero, y.dtype()));
+          write(o + j,
+                quantized((sums[j] + bias[size_t(m)]) * (scale * w_scale[size_t(m)]), zero, y.dtype()));
       });
 }
 

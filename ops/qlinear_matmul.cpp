@@ -28,7 +28,8 @@ void compute(const Kernel& c) {
   const MatMulShape s = matmul_shape(a.dims(), b.dims());
   const int64_t rows = s.k ? a.size() / s.k : s.m, columns = s.k ? b.size() / s.k : s.n;
   const PerLine a_scale(c.input(1), s.m, rows, "a_scale"), a_zero(c.input(2), s.m, rows, "a_zero_point");
-  const PerLine b_scale(c.input(4), s.n, columns, "b_scale"), b_zero(c.input(5), s.n, columns, "b_zero_point");
+  const PerLine b_scale(c.input(4), s.n, columns, "b_scale"),
+      b_zero(c.input(5), s.n, columns, "b_zero_point");
   const double y_scale = scalar_of(c.input(6), "y_scale"), zero = scalar_of(y_zero, "y_zero_point");
   const Tensor y = c.output(0, y_zero.dtype(), s.y);
   const Reader read_a(a), read_b(b);

@@ -9,8 +9,7 @@ namespace hrt::ops {
 
 constexpr uint64_t kFloat8Quantized =
     bits(HRT_FLOAT8E4M3FN, HRT_FLOAT8E4M3FNUZ, HRT_FLOAT8E5M2, HRT_FLOAT8E5M2FNUZ);
-constexpr uint64_t kQuantized =
-    kFloat8Quantized | kSmall | bits(HRT_INT8, HRT_UINT8, HRT_INT16, HRT_UINT16);
+constexpr uint64_t kQuantized = kFloat8Quantized | kSmall | bits(HRT_INT8, HRT_UINT8, HRT_INT16, HRT_UINT16);
 constexpr uint64_t kQuantized8 = kFloat8Quantized | bits(HRT_INT8, HRT_UINT8);
 
 // Which entry of scale and zero point belongs to element i: one for all, one per index of an axis, or
@@ -19,8 +18,9 @@ class Granularity {
  public:
   Granularity(const Node& node, const Tensor& x, const Tensor& scale, const std::optional<Tensor>& zero) {
     if (scale.size() == 1 && (!zero || zero->size() == 1)) return;
-    require(!zero || std::ranges::equal(zero->dims(), scale.dims()), "scale and zero point differ in shape: ",
-            scale.dims(), " and ", zero ? zero->dims() : scale.dims());
+    require(!zero || std::ranges::equal(zero->dims(), scale.dims()),
+            "scale and zero point differ in shape: ", scale.dims(), " and ",
+            zero ? zero->dims() : scale.dims());
     const size_t axis = size_t(normalise_axis(node.i("axis", 1), x.rank()));
     inner_ = element_count(x.dims().subspan(axis + 1));
     length_ = x.dim(int(axis));
@@ -31,8 +31,8 @@ class Granularity {
       expected.assign(x.dims().begin(), x.dims().end());
       blocks_ = expected[axis] = length_ / block_ + (length_ % block_ != 0);
     }
-    require(std::ranges::equal(scale.dims(), expected), "for data of shape ", x.dims(), " the scale must have shape ",
-            expected, ", has ", scale.dims());
+    require(std::ranges::equal(scale.dims(), expected), "for data of shape ", x.dims(),
+            " the scale must have shape ", expected, ", has ", scale.dims());
   }
   int64_t operator()(int64_t i) const {
     if (length_ == 0) return 0;

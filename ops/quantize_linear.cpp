@@ -8,8 +8,8 @@ namespace {
 
 hrt_dtype output_type(const Node& node, hrt_dtype zero_point) {
   const hrt_dtype given = dtype_attr(node, "output_dtype");
-  require(!given || !zero_point || given == zero_point, "output_dtype is ", dtype_name(given), ", the zero point ",
-          dtype_name(zero_point));
+  require(!given || !zero_point || given == zero_point, "output_dtype is ", dtype_name(given),
+          ", the zero point ", dtype_name(zero_point));
   const hrt_dtype type = zero_point ? zero_point : given ? given : hrt_dtype(HRT_UINT8);
   require(kQuantized & HRT_DTYPE_BIT(type), "cannot quantize to ", dtype_name(type));
   return type;

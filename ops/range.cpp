@@ -46,28 +46,32 @@ void infer(const Infer& c) {
 void compute(const Kernel& c) {
   const Tensor start = c.input(0), limit = c.input(1), delta = c.input(2);
   for (const Tensor* t : {&start, &limit, &delta}) require(t->size() == 1, "inputs must be scalars");
-  dispatch(TypeList<float, double, int16_t, int32_t, int64_t, float16, bfloat16>{}, start.dtype(), [&]<class T>() {
-    const auto s = acc_t<T>(*start.data<T>()), l = acc_t<T>(*limit.data<T>()), d = acc_t<T>(*delta.data<T>());
-    int64_t n;
-    if constexpr (std::is_integral_v<T>)
-      n = int_count(s, l, d);
-    else
-      n = float_count(double(s), double(l), double(d));
-    T* y = c.output(0, start.dtype(), Dims{n}).template data<T>();
-    for (int64_t i = 0; i < n; ++i) {
-      if constexpr (std::is_integral_v<T>)
-        y[i] = T(uint64_t(s) + uint64_t(i) * uint64_t(d));  // wraps on the way, never in the result
-      else
-        y[i] = T(s + acc_t<T>(i) * d);
-    }
-  });
+  dispatch(TypeList<float, double, int16_t, int32_t, int64_t, float16, bfloat16>{}, start.dtype(),
+           [&]<class T>() {
+             const auto s = acc_t<T>(*start.data<T>()), l = acc_t<T>(*limit.data<T>()),
+                        d = acc_t<T>(*delta.data<T>());
+             int64_t n;
+             if constexpr (std::is_integral_v<T>)
+               n = int_count(s, l, d);
+             else
+               n = float_count(double(s), double(l), double(d));
+             T* y = c.output(0, start.dtype(), Dims{n}).template data<T>();
+             for (int64_t i = 0; i < n; ++i) {
+               if constexpr (std::is_integral_v<T>)
+                 y[i] = T(uint64_t(s) + uint64_t(i) * uint64_t(d));  // wraps on the way, never in the result
+               else
+                 y[i] = T(s + acc_t<T>(i) * d);
+             }
+           });
 }
 
 const Register range(Op{
     .name = "Range",
     .since = 27,
     .doc = "start, start + delta, ... before limit",
-    .inputs = {{"start", "T", HRT_PARAM_SHAPE}, {"limit", "T", HRT_PARAM_SHAPE}, {"delta", "T", HRT_PARAM_SHAPE}},
+    .inputs = {{"start", "T", HRT_PARAM_SHAPE},
+               {"limit", "T", HRT_PARAM_SHAPE},
+               {"delta", "T", HRT_PARAM_SHAPE}},
     .outputs = {{"output", "T"}},
     .attrs = {{"stash_type", HRT_ATTR_INT, "1"}},
     .types = {{"T", kFloat | bits(HRT_INT16, HRT_INT32, HRT_INT64)}},

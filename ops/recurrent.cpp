@@ -16,9 +16,12 @@ struct Defaults {
   double alpha, beta;
 };
 constexpr Defaults kFunctions[] = {
-    {"Relu", 0, 0},      {"Tanh", 0, 0},    {"Sigmoid", 0, 0},  {"Affine", 1, 0},
-    {"LeakyRelu", 0.01, 0}, {"ThresholdedRelu", 1, 0}, {"ScaledTanh", 1, 1}, {"HardSigmoid", 0.2, 0.5},
-    {"Elu", 1, 0},       {"Softsign", 0, 0}, {"Softplus", 0, 0},
+    {"Relu", 0, 0},         {"Tanh", 0, 0},
+    {"Sigmoid", 0, 0},      {"Affine", 1, 0},
+    {"LeakyRelu", 0.01, 0}, {"ThresholdedRelu", 1, 0},
+    {"ScaledTanh", 1, 1},   {"HardSigmoid", 0.2, 0.5},
+    {"Elu", 1, 0},          {"Softsign", 0, 0},
+    {"Softplus", 0, 0},
 };
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -33,7 +36,8 @@ bool takes_beta(std::string_view name) {
 }
 
 // The lists activation_alpha and activation_beta hold entries only for functions that take them.
-std::vector<GateFunction> functions_of(const Node& node, std::initializer_list<const char*> defaults, int directions) {
+std::vector<GateFunction> functions_of(const Node& node, std::initializer_list<const char*> defaults,
+                                       int directions) {
   std::vector<std::string> names = node.strings("activations");
   if (names.empty())
     for (int d = 0; d < directions; ++d) names.insert(names.end(), defaults.begin(), defaults.end());
@@ -59,8 +63,8 @@ struct Layout {
   bool batch_first;  // layout 1
   explicit Layout(const Node& node) {
     const std::string direction = node.s("direction", "forward");
-    require(direction == "forward" || direction == "reverse" || direction == "bidirectional", "there is no direction ",
-            direction);
+    require(direction == "forward" || direction == "reverse" || direction == "bidirectional",
+            "there is no direction ", direction);
     directions = direction == "bidirectional" ? 2 : 1;
     reverse = direction == "reverse";
     const int64_t layout = node.i("layout");
@@ -90,15 +94,23 @@ void require_shape(const Tensor& t, const char* name, const Dims& dims) {
 CellWeights weights_of(const Kernel& c, int64_t gates, int64_t direction) {
   const Tensor w = c.input(1), r = c.input(2);
   const int64_t hidden = r.dim(2), input = w.dim(2), rows = gates * hidden;
-  CellWeights out{input, hidden, doubles(w, direction * rows * input, rows * input),
-                  doubles(r, direction * rows * hidden, rows * hidden), {}, {}, {}, {}, INFINITY};
+  CellWeights out{input,
+                  hidden,
+                  doubles(w, direction * rows * input, rows * input),
+                  doubles(r, direction * rows * hidden, rows * hidden),
+                  {},
+                  {},
+                  {},
+                  {},
+                  INFINITY};
   out.wb.assign(size_t(rows), 0);
   out.rb.assign(size_t(rows), 0);
   if (const auto b = c.optional(3)) {
     out.wb = doubles(*b, direction * 2 * rows, rows);
     out.rb = doubles(*b, direction * 2 * rows + rows, rows);
   }
-  if (const auto p = gates == 4 ? c.optional(7) : std::nullopt) out.peephole = doubles(*p, direction * 3 * hidden, 3 * hidden);
+  if (const auto p = gates == 4 ? c.optional(7) : std::nullopt)
+    out.peephole = doubles(*p, direction * 3 * hidden, 3 * hidden);
   if (c.node().has("clip")) out.clip = std::fabs(c.node().f("clip"));
   return out;
 }
@@ -151,19 +163,23 @@ void infer_recurrent(const Infer& c, int64_t gates) {
   require(!x || x->size() == 3, "X must have rank 3");
   require(!r || r->size() == 3, "R must have rank 3");
   const int64_t hidden = c.node().i("hidden_size", r ? (*r)[2] : HRT_DIM_UNKNOWN);
-  const int64_t steps = x ? (*x)[l.batch_first] : HRT_DIM_UNKNOWN, batch = x ? (*x)[!l.batch_first] : HRT_DIM_UNKNOWN;
+  const int64_t steps = x ? (*x)[l.batch_first] : HRT_DIM_UNKNOWN,
+                batch = x ? (*x)[!l.batch_first] : HRT_DIM_UNKNOWN;
   const uint32_t outputs = c.output_count();
   if (outputs > 0) c.output(0, TensorType(dtype, l.sequence(steps, batch, hidden)));
   if (outputs > 1) c.output(1, TensorType(dtype, l.state(batch, hidden)));
   if (outputs > 2 && gates == 4) c.output(2, TensorType(dtype, l.state(batch, hidden)));
 }
 
-void compute_recurrent(const Kernel& c, int64_t gates, std::initializer_list<const char*> default_functions, Cell cell) {
+void compute_recurrent(const Kernel& c, int64_t gates, std::initializer_list<const char*> default_functions,
+                       Cell cell) {
   const Layout l(c.node());
   const Tensor x = c.input(0);
   require(x.rank() == 3 && c.input(1).rank() == 3 && c.input(2).rank() == 3, "X, W and R must have rank 3");
-  const int64_t steps = x.dim(l.batch_first), batch = x.dim(!l.batch_first), input = x.dim(2), hidden = c.input(2).dim(2);
-  require(c.node().i("hidden_size", hidden) == hidden, "hidden_size is ", c.node().i("hidden_size"), ", R has ", hidden);
+  const int64_t steps = x.dim(l.batch_first), batch = x.dim(!l.batch_first), input = x.dim(2),
+                hidden = c.input(2).dim(2);
+  require(c.node().i("hidden_size", hidden) == hidden, "hidden_size is ", c.node().i("hidden_size"),
+          ", R has ", hidden);
   check_shapes(c, l, gates, batch, hidden);
   const Dims lens = c.has(4) ? to_int64s(c.input(4)) : Dims(size_t(batch), steps);
   for (int64_t n : lens) require(n >= 0 && n <= steps, "a sequence of ", n, " steps in ", steps);
@@ -194,7 +210,8 @@ void compute_recurrent(const Kernel& c, int64_t gates, std::initializer_list<con
         const int64_t row = l.batch_first ? b * steps + t : t * batch + b;
         for (int64_t i = 0; i < input; ++i) in[size_t(i)] = read(row * input + i);
         cell(c.node(), weights, in.data(), h.data(), cell_state.data());
-        const int64_t to = (l.batch_first ? row * l.directions + d : (t * l.directions + d) * batch + b) * hidden;
+        const int64_t to =
+            (l.batch_first ? row * l.directions + d : (t * l.directions + d) * batch + b) * hidden;
         if (y)
           for (int64_t i = 0; i < hidden; ++i) Writer{*y}(to + i, h[size_t(i)]);
       }
@@ -212,7 +229,11 @@ Op recurrent_op(const char* name, const char* doc) {
       .name = name,
       .since = 22,
       .doc = doc,
-      .inputs = {{"X", "T"}, {"W", "T"}, {"R", "T"}, {"B", "T", optional}, {"sequence_lens", "T1", optional},
+      .inputs = {{"X", "T"},
+                 {"W", "T"},
+                 {"R", "T"},
+                 {"B", "T", optional},
+                 {"sequence_lens", "T1", optional},
                  {"initial_h", "T", optional}},
       .outputs = {{"Y", "T", optional}, {"Y_h", "T", optional}},
       .attrs = {{"activation_alpha", HRT_ATTR_FLOATS},

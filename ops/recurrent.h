@@ -34,7 +34,8 @@ using Cell = void (*)(const Node& node, const CellWeights& weights, const double
 
 // The inference function and the kernel of a recurrent operator with this many gates.
 void infer_recurrent(const Infer& c, int64_t gates);
-void compute_recurrent(const Kernel& c, int64_t gates, std::initializer_list<const char*> default_functions, Cell cell);
+void compute_recurrent(const Kernel& c, int64_t gates, std::initializer_list<const char*> default_functions,
+                       Cell cell);
 
 // The schema with what all three have.
 Op recurrent_op(const char* name, const char* doc);

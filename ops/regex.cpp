@@ -153,8 +153,8 @@ class Parser {
       max = min;
       if (take(",") && !number(max)) max = -1;
       if (take("}")) {
-        require(min <= kMaxRepeat && max <= kMaxRepeat && (max < 0 || min <= max), "the pattern repeats ", min, " to ",
-                max, " times; at most ", kMaxRepeat, " is allowed");
+        require(min <= kMaxRepeat && max <= kMaxRepeat && (max < 0 || min <= max), "the pattern repeats ",
+                min, " to ", max, " times; at most ", kMaxRepeat, " is allowed");
         return true;
       }
     }
@@ -167,7 +167,8 @@ class Parser {
     if (take("[")) return char_class();
     if (take("^")) return assertion(flags_.multi_line ? Assert::kLineBegin : Assert::kTextBegin);
     if (take("$")) return assertion(flags_.multi_line ? Assert::kLineEnd : Assert::kTextEnd);
-    if (take(".")) return set_of(flags_.dot_newline ? Ranges{{0, kLast}} : Ranges{{0, '\n' - 1}, {'\n' + 1, kLast}});
+    if (take("."))
+      return set_of(flags_.dot_newline ? Ranges{{0, kLast}} : Ranges{{0, '\n' - 1}, {'\n' + 1, kLast}});
     require(!at('*') && !at('+') && !at('?'), "the pattern repeats nothing");
     if (!take("\\")) return literal(next("a character"));
     if (take("A")) return assertion(Assert::kTextBegin);
@@ -317,9 +318,7 @@ class Compiler {
   size_t compile(const Node& n, size_t next) {
     switch (n.kind) {
       case Node::Kind::kEmpty: return next;
-      case Node::Kind::kSet:
-        sets_.push_back(n.set);
-        return emit({Step::Kind::kSet, next, sets_.size() - 1});
+      case Node::Kind::kSet: sets_.push_back(n.set); return emit({Step::Kind::kSet, next, sets_.size() - 1});
       case Node::Kind::kAssert: return emit({Step::Kind::kAssert, next, size_t(n.assertion)});
       case Node::Kind::kSequence:
         for (size_t i = n.children.size(); i-- > 0;) next = compile(n.children[i], next);
@@ -374,7 +373,8 @@ bool holds(Assert a, char32_t before, char32_t after) {
 
 bool Regex::Set::has(char32_t c) const {
   auto in = [&](char32_t v) {
-    return std::any_of(ranges.begin(), ranges.end(), [v](const auto& r) { return v >= r.first && v <= r.second; });
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [v](const auto& r) { return v >= r.first && v <= r.second; });
   };
   bool found = in(c);
   if (!found && any_case) found = in(to_lower(c)) || in(to_upper(c));
@@ -409,7 +409,8 @@ bool Regex::full_match(std::string_view text) const {
       if (s.kind == Step::Kind::kMatch) matched = true;
       if (s.kind == Step::Kind::kSet) now.push_back(i);
       if (s.kind == Step::Kind::kSplit) todo.push_back(s.other);
-      if (s.kind == Step::Kind::kSplit || (s.kind == Step::Kind::kAssert && holds(Assert(s.other), before, after)))
+      if (s.kind == Step::Kind::kSplit ||
+          (s.kind == Step::Kind::kAssert && holds(Assert(s.other), before, after)))
         todo.push_back(s.next);
     }
     if (text.empty()) return matched;

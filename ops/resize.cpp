@@ -35,7 +35,8 @@ Target by_scales(const DimMath& m, const Dims& in, const Dims& axes, std::span<c
   return t;
 }
 
-Target by_sizes(const DimMath& m, const Dims& in, const Dims& axes, const Dims& sizes, const std::string& policy) {
+Target by_sizes(const DimMath& m, const Dims& in, const Dims& axes, const Dims& sizes,
+                const std::string& policy) {
   require(sizes.size() == axes.size(), sizes.size(), " sizes for ", axes.size(), " axes");
   Target t{in, std::vector<double>(in.size(), 1.0)};
   bool known = true;
@@ -50,13 +51,15 @@ Target by_sizes(const DimMath& m, const Dims& in, const Dims& axes, const Dims& 
   const bool smallest = policy == "not_larger";
   require(smallest || policy == "not_smaller", "there is no keep_aspect_ratio_policy ", policy);
   double scale = t.scales[size_t(axes[0])];
-  for (int64_t a : axes) scale = smallest ? std::min(scale, t.scales[size_t(a)]) : std::max(scale, t.scales[size_t(a)]);
+  for (int64_t a : axes)
+    scale = smallest ? std::min(scale, t.scales[size_t(a)]) : std::max(scale, t.scales[size_t(a)]);
   for (int64_t a : axes) {
     t.scales[size_t(a)] = scale;
     if (known)
       t.dims[size_t(a)] = convert<int64_t>(std::floor(scale * double(in[size_t(a)]) + 0.5));
     else
-      t.dims[size_t(a)] = m([](int64_t, int64_t) { return HRT_DIM_UNKNOWN; }, t.dims[size_t(a)], in[size_t(a)]);
+      t.dims[size_t(a)] =
+          m([](int64_t, int64_t) { return HRT_DIM_UNKNOWN; }, t.dims[size_t(a)], in[size_t(a)]);
   }
   return t;
 }
@@ -179,8 +182,8 @@ std::vector<std::vector<Taps>> plan(const Kernel& c, const Sampler& sampler, con
                                     const Dims& axes) {
   std::vector<std::vector<Taps>> all(size_t(x.rank()));
   const auto roi = sampler.crops() ? c.optional(1) : std::nullopt;
-  require(!sampler.crops() || (roi && roi->size() == int64_t(2 * axes.size())), "roi must have ", 2 * axes.size(),
-          " elements");
+  require(!sampler.crops() || (roi && roi->size() == int64_t(2 * axes.size())), "roi must have ",
+          2 * axes.size(), " elements");
   for (size_t k = 0; k < axes.size(); ++k) {
     const size_t i = size_t(axes[k]);
     Axis a{x.dim(int(i)), t.dims[i], t.scales[i], 0, 1};
@@ -195,7 +198,8 @@ std::vector<std::vector<Taps>> plan(const Kernel& c, const Sampler& sampler, con
 // One axis of a tensor of doubles. Takes the place of x, which is released.
 Tensor pass(const Kernel& c, const Tensor& x, size_t axis, const std::vector<Taps>& taps, double outside) {
   Dims dims(x.dims().begin(), x.dims().end());
-  const int64_t outer = element_count(x.dims().first(axis)), inner = element_count(x.dims().subspan(axis + 1));
+  const int64_t outer = element_count(x.dims().first(axis)),
+                inner = element_count(x.dims().subspan(axis + 1));
   const int64_t n = dims[axis], out = int64_t(taps.size());
   dims[axis] = out;
   const Tensor y = c.make(HRT_FLOAT64, dims);
@@ -213,7 +217,8 @@ Tensor pass(const Kernel& c, const Tensor& x, size_t axis, const std::vector<Tap
   return y;
 }
 
-void interpolate(const Kernel& c, const Tensor& y, const Tensor& x, const std::vector<std::vector<Taps>>& taps) {
+void interpolate(const Kernel& c, const Tensor& y, const Tensor& x,
+                 const std::vector<std::vector<Taps>>& taps) {
   const double outside = c.node().f("extrapolation_value");
   dispatch(Numbers{}, x.dtype(), [&]<class T>() {
     Tensor work = c.make(HRT_FLOAT64, x.dims());
@@ -223,13 +228,15 @@ void interpolate(const Kernel& c, const Tensor& y, const Tensor& x, const std::v
     for (int64_t i = 0; i < y.size(); ++i) {
       double v = work.data<double>()[i];
       if constexpr (std::is_integral_v<T>)
-        v = std::clamp(std::nearbyint(v), double(std::numeric_limits<T>::min()), double(std::numeric_limits<T>::max()));
+        v = std::clamp(std::nearbyint(v), double(std::numeric_limits<T>::min()),
+                       double(std::numeric_limits<T>::max()));
       y.data<T>()[i] = convert<T>(v);
     }
   });
 }
 
-void pick_nearest(const Kernel& c, const Tensor& y, const Tensor& x, const std::vector<std::vector<Taps>>& taps) {
+void pick_nearest(const Kernel& c, const Tensor& y, const Tensor& x,
+                  const std::vector<std::vector<Taps>>& taps) {
   const Dims strides = strides_of(x.dims());
   const Mover move(y, x);
   auto write = [&](int64_t i, double v) { Writer{y}(i, v); };
@@ -255,9 +262,12 @@ void compute(const Kernel& c) {
   const Dims in(x.dims().begin(), x.dims().end()), axes = axes_of(c.node(), in.size());
   const auto scales = c.optional(2), sizes = c.optional(3);
   const bool sized = sizes && sizes->size() > 0;
-  require(sized != (scales && scales->size() > 0) || axes.empty(), "exactly one of scales and sizes must be given");
-  const Target t = sized ? by_sizes(DimMath(), in, axes, to_int64s(*sizes), c.node().s("keep_aspect_ratio_policy", "stretch"))
-                         : by_scales(DimMath(), in, axes, scales ? scales->span<float>() : std::span<float>());
+  require(sized != (scales && scales->size() > 0) || axes.empty(),
+          "exactly one of scales and sizes must be given");
+  const Target t = sized
+                       ? by_sizes(DimMath(), in, axes, to_int64s(*sizes),
+                                  c.node().s("keep_aspect_ratio_policy", "stretch"))
+                       : by_scales(DimMath(), in, axes, scales ? scales->span<float>() : std::span<float>());
   const Sampler sampler(c.node());
   const Tensor y = c.output(0, x.dtype(), t.dims);
   if (y.size() == 0) return;

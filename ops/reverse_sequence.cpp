@@ -11,7 +11,8 @@ void compute(const Kernel& c) {
   const Tensor x = c.input(0), lens = c.input(1);
   const int64_t time_axis = c.node().i("time_axis", 0), batch_axis = c.node().i("batch_axis", 1);
   require(x.rank() >= 2, "the input must have rank 2 at least");
-  require(time_axis + batch_axis == 1 && (time_axis == 0 || time_axis == 1), "time_axis and batch_axis must be 0 and 1");
+  require(time_axis + batch_axis == 1 && (time_axis == 0 || time_axis == 1),
+          "time_axis and batch_axis must be 0 and 1");
   const int64_t steps = x.dim(int(time_axis)), batches = x.dim(int(batch_axis));
   require(lens.rank() == 1 && lens.size() == batches, "sequence_lens must have ", batches, " elements");
   const Dims strides = strides_of(x.dims());
@@ -21,7 +22,8 @@ void compute(const Kernel& c) {
     const int64_t len = lens.data<int64_t>()[b];
     require(len >= 0 && len <= steps, "a sequence of ", len, " steps in ", steps);
     const int64_t base = b * strides[size_t(batch_axis)], step = strides[size_t(time_axis)];
-    for (int64_t t = 0; t < steps; ++t) move(base + t * step, base + (t < len ? len - 1 - t : t) * step, inner);
+    for (int64_t t = 0; t < steps; ++t)
+      move(base + t * step, base + (t < len ? len - 1 - t : t) * step, inner);
   }
 }
 

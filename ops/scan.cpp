@@ -108,7 +108,8 @@ void compute(const Kernel& c) {
   const Graph body = body_of(c.node(), "body");
   for (uint32_t i = 0; i < s.outputs; ++i) {
     const uint32_t at = uint32_t(s.states) + i;
-    if (c.wanted(at)) scans[i].write(at, s.out_axes[i], s.out_reversed[i] != 0, body.value(body.outputs()[at]).type());
+    if (c.wanted(at))
+      scans[i].write(at, s.out_axes[i], s.out_reversed[i] != 0, body.value(body.outputs()[at]).type());
   }
 }
 

@@ -7,7 +7,8 @@
 namespace hrt::ops {
 
 // Offset of the slice that an index tuple (negative ones count from the back) picks.
-inline int64_t tuple_offset(std::span<const int64_t> tuple, std::span<const int64_t> dims, const Dims& strides) {
+inline int64_t tuple_offset(std::span<const int64_t> tuple, std::span<const int64_t> dims,
+                            const Dims& strides) {
   int64_t offset = 0;
   for (size_t d = 0; d < tuple.size(); ++d) {
     const int64_t k = tuple[d], n = dims[d];

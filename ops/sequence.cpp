@@ -97,7 +97,9 @@ void erase(const Kernel& c) {
   output_sequence(c, *Kernel::type(c.value(0)).element, items);
 }
 
-void length(const Kernel& c) { *c.output(0, HRT_INT64, Dims{}).data<int64_t>() = int64_t(Kernel::count(c.value(0))); }
+void length(const Kernel& c) {
+  *c.output(0, HRT_INT64, Dims{}).data<int64_t>() = int64_t(Kernel::count(c.value(0)));
+}
 
 const Types kTensors{"T", kAny}, kSequences{"S", 0, kAny}, kPosition{"I", kIndex};
 

@@ -20,7 +20,8 @@ void infer(const Infer& c) {
 void compute(const Kernel& c) {
   const Graph body = body_of(c.node(), "body");
   const size_t outputs = body.outputs().size(), n = Kernel::count(c.value(0));
-  require(outputs >= c.output_count(), "the body gives ", outputs, " values, ", c.output_count(), " are wanted");
+  require(outputs >= c.output_count(), "the body gives ", outputs, " values, ", c.output_count(),
+          " are wanted");
   std::vector<std::vector<const hrt_value*>> results(outputs);
   for (size_t i = 0; i < n; ++i) {
     c.check_cancelled();
@@ -28,7 +29,8 @@ void compute(const Kernel& c) {
     for (uint32_t k = 0; k < c.input_count(); ++k) {
       const hrt_value* v = c.value(k);
       const bool sequence = Kernel::kind(v) == HRT_KIND_SEQUENCE;
-      require(!sequence || Kernel::count(v) == n, "input ", k, " has ", Kernel::count(v), " elements, not ", n);
+      require(!sequence || Kernel::count(v) == n, "input ", k, " has ", Kernel::count(v), " elements, not ",
+              n);
       in.push_back(sequence ? Kernel::at(v, i) : v);
     }
     const auto out = c.run_body("body", in, outputs);

@@ -30,7 +30,8 @@ int64_t count(const DimMath& m, int64_t n, int64_t start, int64_t end, int64_t s
   const bool to_end = is_number(end) ? end >= INT32_MAX : end == n && n != HRT_DIM_UNKNOWN;
   if (start == 0 && step == 1 && to_end) return n;
   if (start == 0 && step == 1 && end == 0) return 0;
-  return m([](int64_t d, int64_t s, int64_t e, int64_t by) { return cut(d, s, e, by).count; }, n, start, end, step);
+  return m([](int64_t d, int64_t s, int64_t e, int64_t by) { return cut(d, s, e, by).count; }, n, start, end,
+           step);
 }
 
 template <class Copy>

@@ -7,8 +7,9 @@ namespace hrt::ops {
 namespace {
 
 // Parts of equal size, of which the last ones are smaller when n does not divide.
-Dims even(int64_t n, int64_t parts) {
-  require(parts > 0, "num_outputs is ", parts);
+Dims even(const Node& node, size_t outputs, int64_t n) {
+  const int64_t parts = node.i("num_outputs", int64_t(outputs));
+  require(parts > 0 && size_t(parts) == outputs, "num_outputs is ", parts, ", but there are ", outputs);
   const int64_t size = n / parts + (n % parts != 0);
   Dims out(size_t(parts), 0);
   for (int64_t& part : out) {
@@ -43,8 +44,7 @@ void infer(const Infer& c) {
     if (all_numbers(parts) && is_number(n)) check_parts(parts, outputs, n);
     require(parts.size() == outputs, parts.size(), " parts for ", outputs, " outputs");
   } else if (is_number(n)) {
-    parts = even(n, c.node().i("num_outputs", int64_t(outputs)));
-    require(parts.size() == outputs, "num_outputs is ", parts.size(), ", but there are ", outputs);
+    parts = even(c.node(), outputs, n);
   } else if (outputs > 1) {
     for (int64_t& p : parts) p = DimMath(c)([](int64_t) { return int64_t(0); }, n);
   }
@@ -65,7 +65,7 @@ void compute(const Kernel& c) {
   const int axis = int(normalise_axis(c.node().i("axis"), x.rank()));
   const int64_t n = x.dim(axis);
   const size_t outputs = c.output_count();
-  const Dims parts = c.has(1) ? to_int64s(c.input(1)) : even(n, c.node().i("num_outputs", int64_t(outputs)));
+  const Dims parts = c.has(1) ? to_int64s(c.input(1)) : even(c.node(), outputs, n);
   check_parts(parts, outputs, n);
   const int64_t outer = element_count(x.dims().first(size_t(axis)));
   const int64_t inner = element_count(x.dims().subspan(size_t(axis) + 1));

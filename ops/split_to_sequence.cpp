@@ -2,8 +2,8 @@
 // SplitToSequence: a sequence of the parts of a tensor.
 // https://onnx.ai/onnx/operators/onnx__SplitToSequence.html
 #include "dims.h"
-#include "types.h"
 #include "elements.h"
+#include "types.h"
 
 namespace hrt::ops {
 namespace {
@@ -46,7 +46,8 @@ void compute(const Kernel& c) {
   const Tensor x = c.input(0);
   const size_t axis = size_t(normalise_axis(c.node().i("axis"), x.rank()));
   const int64_t n = x.dim(int(axis));
-  const int64_t outer = element_count(x.dims().first(axis)), inner = element_count(x.dims().subspan(axis + 1));
+  const int64_t outer = element_count(x.dims().first(axis)),
+                inner = element_count(x.dims().subspan(axis + 1));
   const bool keep = keeps_axis(c.node());
   std::vector<const hrt_value*> items;
   int64_t begin = 0;

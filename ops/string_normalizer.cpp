@@ -24,10 +24,12 @@ void infer(const Infer& c) {
 
 void compute(const Kernel& c) {
   const Tensor x = c.input(0);
-  require(x.rank() == 1 || (x.rank() == 2 && x.dim(0) == 1), "the input must have shape C or 1xC, has ", x.dims());
+  require(x.rank() == 1 || (x.rank() == 2 && x.dim(0) == 1), "the input must have shape C or 1xC, has ",
+          x.dims());
   const Node& node = c.node();
   const std::string action = node.s("case_change_action", "NONE");
-  require(action == "LOWER" || action == "UPPER" || action == "NONE", "there is no case_change_action ", action);
+  require(action == "LOWER" || action == "UPPER" || action == "NONE", "there is no case_change_action ",
+          action);
   const bool exact = node.i("is_case_sensitive") != 0;
   auto key = [&](std::string_view s) { return exact ? std::string(s) : mapped(s, to_lower); };
   std::set<std::string> stop_words;

@@ -29,8 +29,8 @@ void compute(const Kernel& c) {
   const Mover move(y, update);
   for (int64_t o = 0; o < batches * middle; ++o) {
     const int64_t first = begin[size_t(o / middle)];
-    require(first >= 0 && (mode == "circular" || first <= length - steps), "write index ", first, " with ", steps,
-            " steps for a cache of ", length);
+    require(first >= 0 && (mode == "circular" || first <= length - steps), "write index ", first, " with ",
+            steps, " steps for a cache of ", length);
     for (int64_t t = 0; t < steps; ++t)
       move((o * length + (first % length + t) % length) * inner, (o * steps + t) * inner, inner);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TfIdfVectorizer: how often every n-gram of a pool occurs. https://onnx.ai/onnx/operators/onnx__TfIdfVectorizer.html
+// TfIdfVectorizer: how often every n-gram of a pool occurs.
+// https://onnx.ai/onnx/operators/onnx__TfIdfVectorizer.html
 #include <map>
 
 #include "dims.h"
@@ -31,7 +32,8 @@ struct Pool {
 
   Dims words_of(const Node& node) {
     Dims words;
-    require(node.has("pool_int64s") != node.has("pool_strings"), "exactly one of pool_int64s and pool_strings must be set");
+    require(node.has("pool_int64s") != node.has("pool_strings"),
+            "exactly one of pool_int64s and pool_strings must be set");
     for (int64_t v : node.ints("pool_int64s")) words.push_back(ints.emplace(v, ints.size()).first->second);
     for (const std::string& s : node.strings("pool_strings"))
       words.push_back(strings.emplace(s, strings.size()).first->second);
@@ -77,7 +79,8 @@ void count(const Pool& pool, std::span<const int64_t> row, int64_t max_skip, std
   for (int64_t distance = 1; distance - 1 <= max_skip && distance <= n; ++distance)
     for (int64_t start = 0; start < n; ++start) {
       Dims gram;
-      for (int64_t at = start; at < n && int64_t(gram.size()) < pool.longest && row[size_t(at)] >= 0; at += distance) {
+      for (int64_t at = start; at < n && int64_t(gram.size()) < pool.longest && row[size_t(at)] >= 0;
+           at += distance) {
         gram.push_back(row[size_t(at)]);
         const int64_t length = int64_t(gram.size());
         if (length < pool.shortest || (length == 1 && distance > 1)) continue;  // single words count once
@@ -93,11 +96,12 @@ void compute(const Kernel& c) {
   const Pool pool(node);
   const Dims indexes = node.ints("ngram_indexes");
   const auto weights = node.floats("weights");
-  require(weights.empty() || weights.size() == indexes.size(), "weights has ", weights.size(), " entries, not ",
-          indexes.size());
+  require(weights.empty() || weights.size() == indexes.size(), "weights has ", weights.size(),
+          " entries, not ", indexes.size());
   const std::string mode = node.s("mode");
   require(mode == "TF" || mode == "IDF" || mode == "TFIDF", "there is no mode ", mode);
-  const int64_t rows = x.rank() == 2 ? x.dim(0) : 1, columns = columns_of(node), length = rows ? x.size() / rows : 0;
+  const int64_t rows = x.rank() == 2 ? x.dim(0) : 1, columns = columns_of(node),
+                length = rows ? x.size() / rows : 0;
   Dims dims = {columns};
   if (x.rank() == 2) dims.insert(dims.begin(), rows);
   const Tensor y = c.output(0, HRT_FLOAT32, dims);
@@ -106,10 +110,12 @@ void compute(const Kernel& c) {
   for (int64_t r = 0; r < rows; ++r) {
     c.check_cancelled();
     std::vector<float> frequency(indexes.size(), 0);
-    count(pool, std::span(words).subspan(size_t(r * length), size_t(length)), node.i("max_skip_count"), frequency);
+    count(pool, std::span(words).subspan(size_t(r * length), size_t(length)), node.i("max_skip_count"),
+          frequency);
     for (size_t g = 0; g < indexes.size(); ++g) {
       const float weight = mode == "TF" || weights.empty() ? 1 : weights[g];
-      y.data<float>()[r * columns + indexes[g]] += weight * (mode == "IDF" ? std::min(frequency[g], 1.0f) : frequency[g]);
+      y.data<float>()[r * columns + indexes[g]] +=
+          weight * (mode == "IDF" ? std::min(frequency[g], 1.0f) : frequency[g]);
     }
   }
 }

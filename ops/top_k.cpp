@@ -29,7 +29,8 @@ void compute(const Kernel& c) {
   const int64_t k = int_scalar_of(c.input(1), "K"), n = x.dim(int(axis));
   require(k >= 0 && k <= n, "K is ", k, " of ", n, " elements");
   const bool largest = c.node().i("largest", 1) != 0;
-  const int64_t outer = element_count(x.dims().first(axis)), inner = element_count(x.dims().subspan(axis + 1));
+  const int64_t outer = element_count(x.dims().first(axis)),
+                inner = element_count(x.dims().subspan(axis + 1));
   Dims dims(x.dims().begin(), x.dims().end()), order(static_cast<size_t>(n));
   dims[axis] = k;
   int64_t* where = c.wanted(1) ? c.output(1, HRT_INT64, dims).data<int64_t>() : nullptr;

@@ -33,7 +33,8 @@ class TypeTree {
     return c_;
   }
   bool operator==(const TypeTree& o) const {
-    if (c_.kind != o.c_.kind || c_.dtype != o.c_.dtype || c_.rank != o.c_.rank || dims_ != o.dims_) return false;
+    if (c_.kind != o.c_.kind || c_.dtype != o.c_.dtype || c_.rank != o.c_.rank || dims_ != o.dims_)
+      return false;
     return element_ && o.element_ ? *element_ == *o.element_ : !element_ == !o.element_;
   }
 

@@ -78,9 +78,10 @@ void compute(const Kernel& c) {
 
   Dims sorted(static_cast<size_t>(n));
   std::iota(sorted.begin(), sorted.end(), 0);
-  std::stable_sort(sorted.begin(), sorted.end(), [&](int64_t a, int64_t b) { return compare_slices(a, b) < 0; });
-  Dims first;                                 // of every unique slice: where it occurs first
-  Dims group(static_cast<size_t>(n));         // of every slice: which unique one it is
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [&](int64_t a, int64_t b) { return compare_slices(a, b) < 0; });
+  Dims first;                          // of every unique slice: where it occurs first
+  Dims group(static_cast<size_t>(n));  // of every slice: which unique one it is
   for (size_t i = 0; i < sorted.size(); ++i) {
     if (i == 0 || compare_slices(sorted[i - 1], sorted[i]) != 0) first.push_back(sorted[i]);
     group[size_t(sorted[i])] = int64_t(first.size()) - 1;

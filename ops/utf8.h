@@ -13,8 +13,11 @@ namespace hrt::ops {
 inline char32_t take_code_point(std::string_view& s) {
   const auto byte = [&](size_t i) { return i < s.size() ? char32_t(static_cast<unsigned char>(s[i])) : 0; };
   const char32_t first = byte(0);
-  const size_t more = first < 0x80 ? 0 : first >= 0xf0 && first < 0xf8 ? 3 : first >= 0xe0 && first < 0xf0 ? 2
-                    : first >= 0xc0 && first < 0xe0 ? 1 : 4;
+  const size_t more = first < 0x80                    ? 0
+                      : first >= 0xf0 && first < 0xf8 ? 3
+                      : first >= 0xe0 && first < 0xf0 ? 2
+                      : first >= 0xc0 && first < 0xe0 ? 1
+                                                      : 4;
   char32_t c = more == 0 ? first : first & (0x3fu >> more);
   bool valid = more < 4;
   for (size_t i = 1; valid && i <= more; ++i) {
@@ -49,10 +52,12 @@ inline locale_t unicode_locale() {
   return locale;
 }
 inline char32_t to_lower(char32_t c) {
-  return unicode_locale() ? char32_t(towlower_l(wint_t(c), unicode_locale())) : char32_t(std::towlower(wint_t(c)));
+  return unicode_locale() ? char32_t(towlower_l(wint_t(c), unicode_locale()))
+                          : char32_t(std::towlower(wint_t(c)));
 }
 inline char32_t to_upper(char32_t c) {
-  return unicode_locale() ? char32_t(towupper_l(wint_t(c), unicode_locale())) : char32_t(std::towupper(wint_t(c)));
+  return unicode_locale() ? char32_t(towupper_l(wint_t(c), unicode_locale()))
+                          : char32_t(std::towupper(wint_t(c)));
 }
 
 }  // namespace hrt::ops
