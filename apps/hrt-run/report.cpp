@@ -10,6 +10,10 @@
 namespace hrt {
 namespace {
 
+void put(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) < 0) fail(HRT_ERROR_USAGE, "cannot write to standard output");
+}
+
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == text.npos) return text;
   std::string quoted = "\"";
@@ -83,20 +87,24 @@ std::string type_text_at(const Graph& graph, const Type& type) {
 
 }  // namespace
 
+void say_text(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return (c < 0x20 && c != '\n') || c == 0x7f; }, '?');
+  put(text);
+}
+
 std::string json_text(const Json& json) {
   return json.dump(2, ' ', false, nlohmann::detail::error_handler_t::replace) + '\n';
 }
 
-void print_json(const Json& json) { std::fputs(json_text(json).c_str(), stdout); }
+void print_json(const Json& json) { put(json_text(json)); }
 
 void write_text(const std::string& path, const std::string& text) {
   const std::span<const std::byte> parts[] = {std::as_bytes(std::span(text))};
   write_file_atomically(path, parts);
 }
 
-void print_table(const std::vector<std::vector<std::string>>& rows) {
-  std::fputs(table_text(rows).c_str(), stdout);
-}
+void print_table(const std::vector<std::vector<std::string>>& rows) { say_text(table_text(rows)); }
 
 std::string milliseconds(double ns) { return fmt::format("{:.3f} ms", ns * 1e-6); }
 
@@ -143,15 +151,17 @@ Json memory_json(Session& session, const std::vector<ValuePtr>& inputs) {
             {"output_bytes", m.output_bytes},
             {"constant_bytes", m.constant_bytes}};
   } catch (const Error& e) {
-    if (e.code() != HRT_ERROR_UNSUPPORTED) throw;
-    return {{"error", e.message()}};
+    return {{"error", e.message()}};  // shapes that depend on data: known only in a run
   }
 }
 
 Model open_model(Arguments& arguments, const SessionOptions& options) {
   Model model;
   Runtime& runtime = arguments.runtime();
+  const uint64_t start = now_ns();
+  runtime.registry().load_all();
   const uint64_t begin = now_ns();
+  model.plugins_ns = begin - start;
   auto graph = runtime.load_model(arguments.model());
   const uint64_t loaded = now_ns();
   with_context(arguments.model(),
@@ -183,7 +193,7 @@ void Profiler::finish(Json* json) {
   } else if (json) {
     (*json)["profile"] = profile_json(rows);
   } else {
-    fmt::print("\n{}", text);
+    say("\n{}", text);
   }
 }
 

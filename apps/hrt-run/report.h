@@ -13,6 +13,14 @@ namespace hrt {
 
 using Json = nlohmann::ordered_json;
 
+// fmt::print to standard output, for text that may hold names out of a model: control characters other than
+// line ends become "?", so that no file can write to the terminal what it likes.
+void say_text(std::string text);
+template <class... A>
+void say(fmt::format_string<A...> format, A&&... args) {
+  say_text(fmt::format(format, std::forward<A>(args)...));
+}
+
 // One document on standard output. Text that is not UTF-8 gets replacement characters.
 void print_json(const Json& json);
 std::string json_text(const Json& json);
@@ -37,6 +45,7 @@ Json memory_json(Session& session, const std::vector<ValuePtr>& inputs);
 // Loads and compiles; errors name the file.
 struct Model {
   std::unique_ptr<Session> session;
+  uint64_t plugins_ns = 0;  // finding, checking and loading all plugins, the first time
   uint64_t load_ns = 0;
   uint64_t compile_ns = 0;
 };

@@ -32,7 +32,8 @@ TEST(Arena, BuffersThatAreAliveTogetherNeverOverlap) {
         // The only overlap allowed: one takes the place of the other, which dies as this one is born.
         if (a.share == j && b.last == a.first) continue;
         if (b.share == i && a.last == b.first) continue;
-        EXPECT_TRUE(a.bytes == 0 || b.bytes == 0 || a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset)
+        EXPECT_TRUE(a.bytes == 0 || b.bytes == 0 || a.offset + a.bytes <= b.offset ||
+                    b.offset + b.bytes <= a.offset)
             << "round " << round << " items " << i << " and " << j;
       }
     }
@@ -42,7 +43,8 @@ TEST(Arena, BuffersThatAreAliveTogetherNeverOverlap) {
 TEST(Arena, AChainNeedsTwoBuffersAndInPlaceOne) {
   auto chain = [](bool in_place) {
     std::vector<hrt_arena_item> items;
-    for (uint32_t i = 0; i < 10; ++i) items.push_back({1000, i, i + 1, in_place && i > 0 ? i - 1 : HRT_NONE, 0});
+    for (uint32_t i = 0; i < 10; ++i)
+      items.push_back({1000, i, i + 1, in_place && i > 0 ? i - 1 : HRT_NONE, 0});
     return plan_arena(items, 8);
   };
   EXPECT_EQ(chain(false), 2000u);

@@ -25,13 +25,20 @@ ValuePtr tensor(hrt_dtype dtype, Dims dims, const std::vector<T>& data) {
 
 ValuePtr floats(Dims dims, std::vector<float> data) { return tensor(HRT_FLOAT32, std::move(dims), data); }
 ValuePtr ints(Dims dims, std::vector<int64_t> data) { return tensor(HRT_INT64, std::move(dims), data); }
+ValuePtr bools(Dims dims, std::vector<char> data) { return tensor(HRT_BOOL, std::move(dims), data); }
 std::vector<float> floats_of(const ValuePtr& value) {
   const auto* p = value->tensor.data_as<float>();
   return {p, p + value->tensor.size()};
 }
+std::vector<int64_t> ints_of(const ValuePtr& value) {
+  const auto* p = value->tensor.data_as<int64_t>();
+  return {p, p + value->tensor.size()};
+}
 
-NodeId Builder::node_id(const std::string& op, std::vector<ValueId> inputs, std::vector<Attribute> attributes, size_t outputs) {
-  return transaction().add_node("", op, "", std::move(inputs), std::vector<Transaction::Output>(outputs), std::move(attributes));
+NodeId Builder::node_id(const std::string& op, std::vector<ValueId> inputs, std::vector<Attribute> attributes,
+                        size_t outputs, const std::string& name) {
+  return transaction().add_node("", op, name, std::move(inputs), std::vector<Transaction::Output>(outputs),
+                                std::move(attributes));
 }
 ValueId Builder::node(const std::string& op, std::vector<ValueId> inputs, std::vector<Attribute> attributes) {
   const NodeId id = node_id(op, std::move(inputs), std::move(attributes));
@@ -46,13 +53,22 @@ std::unique_ptr<Graph> Builder::finish() {
   return std::move(graph_);
 }
 
-std::vector<ValuePtr> run_once(std::unique_ptr<Graph> graph, std::vector<ValuePtr> inputs, SessionOptions options) {
+SessionOptions on_reference(unsigned threads) {
+  SessionOptions options;
+  options.devices = {"reference"};
+  options.threads = threads;
+  options.optimise = false;
+  return options;
+}
+
+std::vector<ValuePtr> run_once(std::unique_ptr<Graph> graph, const std::vector<ValuePtr>& inputs,
+                               SessionOptions options) {
   Session session(runtime(), std::move(graph), std::move(options));
-  auto request = session.make_request();
+  const auto request = session.make_request();
   for (size_t i = 0; i < inputs.size(); ++i) request->set_input(i, inputs[i]);
   request->run();
   std::vector<ValuePtr> out;
-  for (size_t i = 0; i < session.outputs().size(); ++i) out.push_back(make_value(Tensor::copy_of(request->output(i)->tensor.c())));
+  for (size_t i = 0; i < session.outputs().size(); ++i) out.push_back(own(request->output(i)));
   return out;
 }
 

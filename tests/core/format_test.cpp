@@ -53,11 +53,16 @@ std::unique_ptr<Graph> everything() {
   words.set_string(0, "two words");
   t.add_constant("words", std::make_shared<Tensor>(words));
   std::vector<Attribute> attributes = {
-      {"i", int64_t(-5)}, {"f", 0.5f}, {"s", std::string("te\0xt", 5)},
-      {"t", std::make_shared<const TensorView>(weights)}, {"is", std::vector<int64_t>{1, -2}},
-      {"fs", std::vector<float>{1, 2}}, {"ss", std::make_shared<const StringList>(std::vector<std::string>{"a", ""})},
+      {"i", int64_t(-5)},
+      {"f", 0.5f},
+      {"s", std::string("te\0xt", 5)},
+      {"t", std::make_shared<const TensorView>(weights)},
+      {"is", std::vector<int64_t>{1, -2}},
+      {"fs", std::vector<float>{1, 2}},
+      {"ss", std::make_shared<const StringList>(std::vector<std::string>{"a", ""})},
       {"ty", Type::optional(Type::tensor(HRT_INT4, {2}))}};
-  const NodeId n = t.add_node("custom", "Thing", "thing", {x, HRT_NONE, w}, {{"y"}, {"", false}, {"z"}}, std::move(attributes));
+  const NodeId n = t.add_node("custom", "Thing", "thing", {x, HRT_NONE, w}, {{"y"}, {"", false}, {"z"}},
+                              std::move(attributes));
   const NodeId control = t.add_node("", "If", "choice", {g->node(n).outputs[2]}, {{"r"}}, {});
   Transaction& body = t.add_body(control, "then_branch", "then");
   const ValueId in = body.add_capture(x);
@@ -85,7 +90,8 @@ TEST_F(FormatTest, WeightsAreNotCopied) {
   write_hrt_file(*everything(), path("a.hrt"));
   const auto file = MappedFile::open(path("a.hrt"));
   const auto g = read_hrt_file(file);
-  const auto* data = static_cast<const std::byte*>(g->value(g->node(g->nodes()[0]).inputs[2]).constant->data());
+  const auto* data =
+      static_cast<const std::byte*>(g->value(g->node(g->nodes()[0]).inputs[2]).constant->data());
   EXPECT_GE(data, file->bytes().data());
   EXPECT_LT(data, file->bytes().data() + file->bytes().size());
   EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % kAlignment, 0u);
@@ -127,7 +133,8 @@ TEST_F(FormatTest, LiesBehindValidChecksumsDoNoHarm) {
   int refused = 0;
   for (int i = 0; i < 3000; ++i) {
     std::string bad = whole;
-    for (unsigned k = 0; k <= random() % 3; ++k) bad[h.model_offset + random() % h.model_size] = char(random());
+    for (unsigned k = 0; k <= random() % 3; ++k)
+      bad[h.model_offset + random() % h.model_size] = char(random());
     FileHeader forged = h;
     forged.model_checksum = xxh3(std::as_bytes(std::span(bad).subspan(h.model_offset, h.model_size)));
     forged.checksum = xxh3(std::as_bytes(std::span(&forged, 1)).first(offsetof(FileHeader, checksum)));

@@ -66,6 +66,7 @@ TEST(Transaction, RandomEditsThatAreUndoneLeaveNoTrace) {
         for (ValueId v = 0; v < s.g.value_limit(); ++v)
           if (s.g.has_value(v)) values.push_back(v);
         std::vector<NodeId> nodes = s.g.nodes();
+        if (nodes.empty()) break;
         auto pick = [&](const auto& list) { return list[random() % list.size()]; };
         try {
           switch (random() % 6) {

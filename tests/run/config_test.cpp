@@ -116,6 +116,8 @@ TEST(Config, NamesTheLineOfASyntaxError) {
   EXPECT_NE(error_in(std::string(2 << 20, '\n')), "");
   EXPECT_NE(error_in("x = " + std::string(100000, '[')), "");
   EXPECT_NE(error_in("\xff\xfe"), "");
+  EXPECT_NE(error_in("[+x]"), "");  // these two are beyond the parser's own expectations
+  EXPECT_NE(error_in("\xd1\x84\xd0\xa4 = 1"), "");
 }
 
 TEST(Config, EnvironmentOverridesTheFileAndFlagsBoth) {

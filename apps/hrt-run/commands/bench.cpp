@@ -113,6 +113,7 @@ Json report_json(Arguments& arguments, const Model& model, const std::vector<Val
           {"inputs", inputs_json(*model.session, inputs)},
           {"options", options_json(*model.session, options)},
           {"environment", environment_json(arguments.runtime())},
+          {"plugins_ns", model.plugins_ns},
           {"load_ns", model.load_ns},
           {"compile_ns", model.compile_ns},
           {"first_run_ns", result.first_run_ns},
@@ -145,6 +146,7 @@ void print_report(const Arguments& arguments, const Model& model, const Benchmar
                         bytes(memory["arena_bytes"]), bytes(memory["unshared_bytes"]),
                         bytes(memory["output_bytes"]), bytes(memory["constant_bytes"]));
   std::vector<std::vector<std::string>> rows{
+      {"plugins", milliseconds(double(model.plugins_ns))},
       {"load", milliseconds(double(model.load_ns))},
       {"compile", milliseconds(double(model.compile_ns))},
       {"first run", milliseconds(double(result.first_run_ns))},
@@ -202,7 +204,7 @@ int interact(Session& session, const std::vector<ValuePtr>& inputs) {
     } else {
       fail(HRT_ERROR_USAGE, "\"{}\" is none of run N, slice SECONDS, quit", line);
     }
-    fmt::print("{}\n", Json{{"ns", samples}}.dump());
+    say("{}\n", Json{{"ns", samples}}.dump());
     std::fflush(stdout);
   }
   return HRT_OK;

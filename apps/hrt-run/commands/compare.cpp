@@ -115,10 +115,10 @@ int compare_devices(Arguments& arguments) {
                        row.value, row.type, row.node});
     print_table(table);
     if (bad == rows.end())
-      fmt::print("{} values agree\n", rows.size());
+      say("{} values agree\n", rows.size());
     else
-      fmt::print("first bad value: \"{}\"{}: {}\n", bad->value, bad->node.empty() ? "" : " of " + bad->node,
-                 bad->result.difference);
+      say("first bad value: \"{}\"{}: {}\n", bad->value, bad->node.empty() ? "" : " of " + bad->node,
+          bad->result.difference);
     profiler.finish(nullptr);
   }
   return bad == rows.end() ? HRT_OK : HRT_ERROR_MISMATCH;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <map>
+#include <variant>
 
 #include "apps/hrt-run/commands/options.h"
 #include "apps/hrt-run/report.h"
@@ -67,7 +68,7 @@ Json summary_json(const Graph& graph, const std::string& path) {
 }
 
 void print_summary(const Json& s) {
-  fmt::print("{} \"{}\"\n", s["model"].get<std::string>(), s["graph"].get<std::string>());
+  say("{} \"{}\"\n", s["model"].get<std::string>(), s["graph"].get<std::string>());
   std::vector<std::vector<std::string>> rows;
   for (const auto& [domain, version] : s["opsets"].items())
     rows.push_back(
@@ -97,7 +98,7 @@ void print_placement(const Session& session) {
       why += fmt::format("{}{}: {}", why.empty() ? "" : "; ", r.device, r.reason);
     rows.push_back({p.device, p.cluster < 0 ? "" : std::to_string(p.cluster), p.op, p.node, why});
   }
-  fmt::print("\nplacement: {}\n", placement_text(session));
+  say("\nplacement: {}\n", placement_text(session));
   print_table(rows);
 }
 
@@ -117,9 +118,9 @@ Json plan_json(const MemoryReport& m) {
 }
 
 void print_memory(const MemoryReport& m) {
-  fmt::print("\nmemory: {} of activations ({} unshared), {} of outputs, {} of constants\n",
-             bytes_text(m.arena_bytes), bytes_text(m.unshared_bytes), bytes_text(m.output_bytes),
-             bytes_text(m.constant_bytes));
+  say("\nmemory: {} of activations ({} unshared), {} of outputs, {} of constants\n",
+      bytes_text(m.arena_bytes), bytes_text(m.unshared_bytes), bytes_text(m.output_bytes),
+      bytes_text(m.constant_bytes));
   std::vector<std::vector<std::string>> rows{{"offset", "bytes", "steps", "value"}};
   for (const auto& item : m.items)
     rows.push_back({std::to_string(item.offset), std::to_string(item.bytes),
@@ -127,11 +128,16 @@ void print_memory(const MemoryReport& m) {
   print_table(rows);
 }
 
-MemoryReport plan(Arguments& arguments, Session& session) {
+// The plan for the inputs' shapes; or why there is none without a run, as where shapes depend on data.
+std::variant<MemoryReport, std::string> plan(Arguments& arguments, Session& session) {
   const auto inputs = make_inputs(arguments.runtime(), session.inputs(), input_options(arguments));
   std::vector<Type> types;
   for (const ValuePtr& value : inputs) types.push_back(value->type);
-  return with_context(arguments.model(), [&] { return session.memory(types); });
+  try {
+    return session.memory(types);
+  } catch (const Error& e) {
+    return e.message();
+  }
 }
 
 int inspect(Arguments& arguments) {
@@ -154,7 +160,11 @@ int inspect(Arguments& arguments) {
 
   if (json) {
     if (placement) summary["placement"] = placement_json(*model.session);
-    if (arguments.flag("memory")) summary["memory"] = plan_json(plan(arguments, *model.session));
+    if (arguments.flag("memory")) {
+      const auto planned = plan(arguments, *model.session);
+      const auto* report = std::get_if<MemoryReport>(&planned);
+      summary["memory"] = report ? plan_json(*report) : Json{{"error", std::get<std::string>(planned)}};
+    }
     if (arguments.flag("passes")) summary["rewrites"] = model.session->rewrites();
     if (arguments.flag("graph")) summary["text"] = text;
     print_json(summary);
@@ -162,12 +172,18 @@ int inspect(Arguments& arguments) {
   }
   print_summary(summary);
   if (arguments.flag("passes")) {
-    fmt::print("\nrewrites: {}\n", model.session->rewrites().size());
-    for (const std::string& line : model.session->rewrites()) fmt::print("{}\n", line);
+    say("\nrewrites: {}\n", model.session->rewrites().size());
+    for (const std::string& line : model.session->rewrites()) say("{}\n", line);
   }
   if (placement) print_placement(*model.session);
-  if (arguments.flag("memory")) print_memory(plan(arguments, *model.session));
-  if (arguments.flag("graph")) fmt::print("\n{}", text);
+  if (arguments.flag("memory")) {
+    const auto planned = plan(arguments, *model.session);
+    if (const auto* report = std::get_if<MemoryReport>(&planned))
+      print_memory(*report);
+    else
+      say("\nmemory: {}\n", std::get<std::string>(planned));
+  }
+  if (arguments.flag("graph")) say("\n{}", text);
   return HRT_OK;
 }
 

@@ -110,10 +110,25 @@ std::string toml_text(const std::string& text) {
   return quoted + '"';
 }
 
-// The effective configuration as TOML, with where each value came from as a comment.
-void print_config(const std::vector<ConfigEntry>& entries, const std::vector<std::filesystem::path>& search) {
+// Where plugins are looked for, in order, and who says so.
+Rows plugin_search(const Config& config) {
+  const char* variable = std::getenv("HRT_PLUGIN_PATH");
+  const std::string from_variable = fmt::format(":{}:", variable ? variable : "");
+  const auto origin = config.origins.find("plugins.directories");
   Rows rows;
-  for (const ConfigEntry& entry : entries) {
+  for (const auto& directory : runtime_options(config).plugin_directories) {
+    const std::string path = directory.string();
+    const bool own = rows.size() < config.plugin_directories.size();
+    const bool in_variable = from_variable.find(":" + path + ":") != from_variable.npos;
+    rows.push_back({path, own ? origin->second : in_variable ? "$HRT_PLUGIN_PATH" : "beside hrt-run"});
+  }
+  return rows;
+}
+
+// The effective configuration as TOML, with where each value came from as a comment.
+void print_config(const Config& config) {
+  Rows rows;
+  for (const ConfigEntry& entry : config_entries(config)) {
     std::vector<std::string> items;
     for (const std::string& item : entry.items)
       items.push_back(entry.kind == ConfigEntry::Kind::kNumber ? item : toml_text(item));
@@ -122,25 +137,30 @@ void print_config(const std::vector<ConfigEntry>& entries, const std::vector<std
     rows.push_back({fmt::format("{} = {}", entry.key, value), "# " + entry.origin});
   }
   print_table(rows);
-  fmt::print(
-      "\n# Plugins are searched in plugins.directories, then in $HRT_PLUGIN_PATH and beside hrt-run:\n");
-  for (const auto& directory : search) fmt::print("#   {}\n", directory.string());
+  say("\n# Plugins are searched in\n");
+  Rows search = plugin_search(config);
+  for (auto& row : search) row[0] = "#   " + row[0];
+  print_table(search);
 }
 
-int config(Arguments& arguments) {
-  const std::vector<ConfigEntry> entries = config_entries(arguments.config());
-  const auto search = runtime_options(arguments.config()).plugin_directories;
-  if (!arguments.json()) return print_config(entries, search), HRT_OK;
+Json config_json(const Config& config) {
   Json json = Json::object();
-  for (const ConfigEntry& entry : entries) {
+  for (const ConfigEntry& entry : config_entries(config)) {
     Json value = entry.items;
     if (entry.kind == ConfigEntry::Kind::kText) value = entry.items[0];
     if (entry.kind == ConfigEntry::Kind::kNumber) value = std::strtoull(entry.items[0].c_str(), nullptr, 10);
     json[entry.key] = {{"value", value}, {"from", entry.origin}};
   }
-  Json directories = Json::array();
-  for (const auto& directory : search) directories.push_back(directory.string());
-  print_json({{"configuration", json}, {"plugin_search", directories}});
+  Json search = Json::array();
+  for (const auto& row : plugin_search(config)) search.push_back({{"directory", row[0]}, {"from", row[1]}});
+  return {{"configuration", json}, {"plugin_search", search}};
+}
+
+int config(Arguments& arguments) {
+  if (arguments.json())
+    print_json(config_json(arguments.config()));
+  else
+    print_config(arguments.config());
   return HRT_OK;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
-#include <fstream>
 #include <set>
 
 #include "apps/hrt-run/commands/options.h"
@@ -10,6 +9,7 @@
 #include "apps/hrt-run/lib/output_file.h"
 #include "apps/hrt-run/lib/summary.h"
 #include "apps/hrt-run/report.h"
+#include "core/base/mapped_file.h"
 
 namespace hrt {
 namespace {
@@ -25,14 +25,15 @@ struct Classes {
 };
 
 std::vector<std::string> read_labels(const std::string& path) {
-  constexpr size_t kLimit = 1 << 20;
-  std::ifstream file(path);
-  if (!file) fail(HRT_ERROR_BAD_DATA, "{}: cannot be read", path);
+  constexpr size_t kLimit = 16 << 20;
+  const auto file = MappedFile::open(path);
+  if (file->bytes().size() > kLimit) fail(HRT_ERROR_BAD_DATA, "{}: over {} bytes of labels", path, kLimit);
+  std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
   std::vector<std::string> labels;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    labels.push_back(line);
-    if (labels.size() > kLimit) fail(HRT_ERROR_BAD_DATA, "{}: over {} labels", path, kLimit);
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    labels.emplace_back(text.substr(0, end > 0 && text[end - 1] == '\r' ? end - 1 : end));
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return labels;
 }
@@ -53,8 +54,8 @@ bool has_classes(const ValuePtr& value) {
 void print_classes(const Tensor& tensor, const Classes& classes) {
   const auto rows = top_k(tensor, classes.k, classes.softmax);
   for (size_t row = 0; row < rows.size(); ++row) {
-    if (rows.size() > 1) fmt::print("  [{}]\n", row);
-    for (const Rank& rank : rows[row]) fmt::print("  {:>10.6f}  {}\n", rank.value, classes.label(rank.index));
+    if (rows.size() > 1) say("  [{}]\n", row);
+    for (const Rank& rank : rows[row]) say("  {:>10.6f}  {}\n", rank.value, classes.label(rank.index));
   }
 }
 
@@ -124,8 +125,8 @@ void write_outputs(const Arguments& arguments, const Session& session, const Req
 
 void print_check(const Session& session, const Check& check) {
   const Comparison& c = check.result;
-  fmt::print("{} \"{}\": max abs error {:.3g}, max rel error {:.3g}{}{}\n", c.equal() ? "match" : "MISMATCH",
-             session.outputs()[check.output].name, c.max_abs, c.max_rel, c.equal() ? "" : "; ", c.difference);
+  say("{} \"{}\": max abs error {:.3g}, max rel error {:.3g}{}{}\n", c.equal() ? "match" : "MISMATCH",
+      session.outputs()[check.output].name, c.max_abs, c.max_rel, c.equal() ? "" : "; ", c.difference);
 }
 
 Json check_json(const Session& session, const Check& check) {
@@ -177,6 +178,7 @@ int run(Arguments& arguments) {
       json["outputs"].push_back(output);
     }
     for (const Check& check : checks) json["checks"].push_back(check_json(session, check));
+    json["plugins_ns"] = model.plugins_ns;
     json["load_ns"] = model.load_ns;
     json["compile_ns"] = model.compile_ns;
     json["run_ns"] = run_ns;
@@ -185,12 +187,13 @@ int run(Arguments& arguments) {
   } else {
     for (size_t i = 0; i < session.outputs().size(); ++i) {
       const ValuePtr& value = request->output(i);
-      fmt::print("{}  {}\n  {}\n", session.outputs()[i].name, to_string(value->type), describe(value));
+      say("{}  {}\n  {}\n", session.outputs()[i].name, to_string(value->type), describe(value));
       if (classes.k > 0 && has_classes(value)) print_classes(value->tensor, classes);
     }
     for (const Check& check : checks) print_check(session, check);
-    fmt::print("load {}, compile {}, run {} ({})\n", milliseconds(double(model.load_ns)),
-               milliseconds(double(model.compile_ns)), milliseconds(double(run_ns)), placement_text(session));
+    say("plugins {}, load {}, compile {}, run {} ({})\n", milliseconds(double(model.plugins_ns)),
+        milliseconds(double(model.load_ns)), milliseconds(double(model.compile_ns)),
+        milliseconds(double(run_ns)), placement_text(session));
     profiler.finish(nullptr);
   }
   return match ? HRT_OK : HRT_ERROR_MISMATCH;

@@ -106,8 +106,8 @@ int verify(Arguments& arguments) {
     ++counts[size_t(results[i].outcome)];
     if (!arguments.json()) {
       progress.hide();
-      fmt::print("{} {}{}{}\n", outcome_name(results[i].outcome), tests[i].name,
-                 results[i].reason.empty() ? "" : " ", results[i].reason);
+      say("{} {}{}{}\n", outcome_name(results[i].outcome), tests[i].name,
+          results[i].reason.empty() ? "" : " ", results[i].reason);
     }
     progress.update(double(i + 1) / double(tests.size()));
   };
@@ -126,7 +126,7 @@ int verify(Arguments& arguments) {
     profiler.finish(&json);
     print_json(json);
   } else {
-    fmt::print("{} passed, {} failed, {} skipped\n", counts[0], counts[1], counts[2]);
+    say("{} passed, {} failed, {} skipped\n", counts[0], counts[1], counts[2]);
     profiler.finish(nullptr);
   }
   return counts[1] > 0 ? HRT_ERROR_MISMATCH : HRT_OK;

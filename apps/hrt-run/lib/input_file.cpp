@@ -36,9 +36,11 @@ ValuePtr read_input_file(Runtime& runtime, const std::filesystem::path& path, co
                  [](unsigned char c) { return char(std::tolower(c)); });
   const auto is = [&](auto... names) { return ((extension == names) || ...); };
 
+  if (is(".pb")) return runtime.load_value(path, type);
+  if (type.kind() == HRT_KIND_OPTIONAL)
+    return make_optional(type.element(), read_input_file(runtime, path, type.element(), pictures));
   if (is(".npy"))
     return make_value(read_npy(path, type.is_tensor() ? type.dtype() : hrt_dtype(HRT_UNDEFINED)));
-  if (is(".pb")) return runtime.load_value(path, type);
   if (is(".png", ".jpg", ".jpeg", ".bmp")) {
     const Picture picture = read_picture(path);
     return with_context(path.string(), [&] { return make_value(picture_tensor(picture, type, pictures)); });

@@ -79,6 +79,9 @@ Picture decode_jpeg(std::span<const std::byte> file) {
   reader.errors.error_exit = on_error;
   reader.errors.emit_message = on_message;
   if (!read_header(reader, file)) fail(HRT_ERROR_BAD_DATA, "broken JPEG: {}", reader.message);
+  if (reader.jpeg.jpeg_color_space != JCS_GRAYSCALE && reader.jpeg.jpeg_color_space != JCS_YCbCr &&
+      reader.jpeg.jpeg_color_space != JCS_RGB)
+    fail(HRT_ERROR_UNSUPPORTED, "JPEG pictures in CMYK and other print colours are not supported");
   Picture picture{reader.jpeg.image_width, reader.jpeg.image_height, {}};
   check_picture_size(picture.width, picture.height);
   picture.rgb.resize(size_t(picture.width) * picture.height * 3);

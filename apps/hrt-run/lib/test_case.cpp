@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <map>
 #include <tuple>
 
@@ -12,6 +11,7 @@
 #include "apps/hrt-run/lib/data_set.h"
 #include "apps/hrt-run/lib/utf8.h"
 #include "core/base/error.h"
+#include "core/base/mapped_file.h"
 
 namespace hrt {
 namespace {
@@ -35,9 +35,13 @@ std::vector<fs::path> data_sets(const fs::path& directory) {
 }
 
 Tolerance tolerance_of(const TestCase& test, Tolerance tolerance) {
-  std::ifstream file(test.directory / "data.json");
-  if (!file) return tolerance;
-  const auto json = nlohmann::json::parse(file, nullptr, false);
+  constexpr size_t kLimit = 1 << 20;
+  const fs::path path = test.directory / "data.json";
+  if (!fs::exists(path)) return tolerance;
+  const auto file = MappedFile::open(path);
+  if (file->bytes().size() > kLimit) fail(HRT_ERROR_BAD_DATA, "data.json is over {} bytes", kLimit);
+  const auto* text = reinterpret_cast<const char*>(file->bytes().data());
+  const auto json = nlohmann::json::parse(text, text + file->bytes().size(), nullptr, false);
   if (!json.is_object()) fail(HRT_ERROR_BAD_DATA, "data.json is no JSON object");
   for (auto [key, value] : {std::pair("rtol", &tolerance.rtol), std::pair("atol", &tolerance.atol)}) {
     const auto it = json.find(key);
