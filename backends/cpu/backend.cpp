@@ -77,9 +77,10 @@ double elements(const Graph& graph, uint32_t id) {
 // A roofline with rough figures for this instruction set: what a placement needs, no more.
 double latency_us(const Graph& graph, const Node& node, const Op& op) {
   constexpr double kFlopsPerUs = kLanes * 2 * 2 * 2.5e3, kBytesPerUs = 20e3, kCallUs = 0.5;
+  const double out = elements(graph, node.output(0));
+  if (out == 0) return 0;
   double bytes = 0;
   for (const uint32_t id : node.inputs()) bytes += elements(graph, id) * 4;
-  const double out = elements(graph, node.output(0));
   const double flops = op.flops_per_output ? out * op.flops_per_output(node) : 0;
   return kCallUs + std::max(flops / kFlopsPerUs, (bytes + out * 4) / kBytesPerUs);
 }

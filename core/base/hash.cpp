@@ -5,6 +5,9 @@
 
 #include <sha2.h>
 #include <xxhash.h>
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h>  // XXH3_64bits then uses AVX2 or AVX-512 where the machine has it
+#endif
 
 namespace hrt {
 

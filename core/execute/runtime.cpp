@@ -76,11 +76,21 @@ Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
 
 Runtime::~Runtime() { devices_.clear(); }
 
+namespace {
+
+bool is_complete(const hrt_backend_api& api) {
+  return HRT_HAS(&api, run) && api.name && *api.name && api.device_count && api.device_info &&
+         api.device_open && api.device_close && api.query_nodes && api.compile && api.executable_destroy &&
+         api.prepare && api.prepared_destroy && api.context_create && api.context_destroy && api.run;
+}
+
+}  // namespace
+
 const std::vector<std::unique_ptr<Device>>& Runtime::devices() {
   const std::lock_guard lock(mutex_);
   if (devices_listed_) return devices_;
   for (const auto& [api, plugin] : registry_->backends()) {
-    if (!HRT_HAS(api, run) || !api->run || !api->name) {
+    if (!is_complete(*api)) {
       log_warn("devices", "{}: the backend interface is incomplete; left out", plugin->manifest.id);
       continue;
     }

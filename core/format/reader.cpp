@@ -269,7 +269,9 @@ bool is_hrt_file(std::span<const std::byte> start) {
 std::unique_ptr<Graph> read_hrt_file(const std::shared_ptr<const MappedFile>& file) {
   return with_context(file->path().string(), [&] {
     if (!is_hrt_file(file->bytes())) bad("not an .hrt file");
-    return Reader(file, read_header(file->bytes())).read();
+    const FileHeader header = read_header(file->bytes());
+    file->populate();  // the checksums read all of it
+    return Reader(file, header).read();
   });
 }
 

@@ -64,10 +64,9 @@ Fact* input_fact(hrt_infer* c, uint32_t index) {
   return &c->facts[c->node.inputs[index]];
 }
 
+// An output that the node leaves out, at the end too, is not wanted.
 ValueId output_id(const hrt_infer* c, uint32_t index) {
-  if (index >= c->node.outputs.size())
-    fail(HRT_ERROR_INTERNAL, "inference sets output {}, the node has {}", index, c->node.outputs.size());
-  return c->node.outputs[index];
+  return index < c->node.outputs.size() ? c->node.outputs[index] : HRT_NONE;
 }
 
 }  // namespace

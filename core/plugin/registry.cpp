@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/plugin/registry.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <boost/dll/shared_library.hpp>
 #include <cstring>
@@ -138,9 +140,11 @@ bool Registry::load(Plugin& plugin) {
   const Manifest& m = plugin.manifest;
   try {
     check_library(m);
-    // All symbols now: a missing one is a reason to refuse here, and would end the process later.
+    // All symbols now: a missing one is a reason to refuse here, and would end the process later. Never unmapped:
+    // libraries that plugins bring along register things with each other for the life of the process.
+    namespace load_mode = boost::dll::load_mode;
     auto library = std::make_unique<boost::dll::shared_library>(
-        m.library.string(), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+        m.library.string(), load_mode::rtld_now | load_mode::rtld_local | load_mode::type(RTLD_NODELETE));
     const auto query = library->get<const hrt_plugin_manifest*(uint32_t)>("hrt_plugin_query");
     const hrt_plugin_manifest* entry = query(HRT_ABI);
     if (!entry) fail(HRT_ERROR_UNSUPPORTED, "the plugin does not work with this host's ABI {}", HRT_ABI);

@@ -126,7 +126,7 @@ TEST(Graph, KnownValuesAreNotComputedAgain) {
   Model m;
   const uint32_t x = m.input({4});
   const uint32_t shape = m.known(Data({1}, std::vector<float>{3}));
-  m.output(m.node("Mul", {x, shape}, {4}));
+  m.output(m.node("Mul", {x, shape}, Dims{4}));
   const Data d = random({4}, 1);
   expect(m, {d}, {map(d, [](float v) { return 3 * v; })});
 }
@@ -137,9 +137,10 @@ TEST(Graph, AnInputThatIsReadAgainIsNotOverwritten) {
   const uint32_t a = blocked(m, m.input(dims), dims), b = m.node("Neg", {a}, dims),
                  c = m.node("Exp", {b}, dims);
   const uint32_t d = m.node("Add", {c, a}, dims);
-  const uint32_t flat = m.node("Reshape", {d, m.constant({1}, std::vector<int64_t>{153})}, {153});
-  m.output(m.node("Sub", {flat, m.node("Reshape", {c, m.constant({1}, std::vector<int64_t>{153})}, {153})},
-                  {153}));
+  const uint32_t flat = m.node("Reshape", {d, m.constant({1}, std::vector<int64_t>{153})}, Dims{153});
+  m.output(m.node("Sub",
+                  {flat, m.node("Reshape", {c, m.constant({1}, std::vector<int64_t>{153})}, Dims{153})},
+                  Dims{153}));
   const Data x = random(dims, 1);
   for (const std::string& isa : isas()) {
     const std::vector<float> got = backend(isa).run(m, {x})[0].floats();
@@ -158,7 +159,7 @@ TEST(Graph, EmptyTensorsPassThrough) {
 
 TEST(Graph, RefusalsNameTheReason) {
   Model m;
-  m.output(m.node("NoSuchOperator", {m.input({1})}, {1}));
+  m.output(m.node("NoSuchOperator", {m.input({1})}, Dims{1}));
   m.output(m.node("Conv", {m.input({1, 1, 4, 4}, HRT_FLOAT64), m.input({1, 1, 1, 1}, HRT_FLOAT64)},
                   {Out({1, 1, 4, 4}, HRT_FLOAT64)}));
   const auto reasons = backend(isas()[0]).query(m);

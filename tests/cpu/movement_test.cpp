@@ -139,15 +139,15 @@ TEST_P(CpuMovement, BlockedConcatOrSplitDiffers) {
   }
 }
 
-// numpy's x[start:stop:step].
+// The indices that the standard's text gives: a start is clamped to [0, n] going forwards, to [0, n - 1]
+// going backwards, where numpy differs.
 Dims picked(int64_t n, int64_t start, int64_t stop, int64_t step) {
   Dims out;
-  const auto clip = [&](int64_t v) {
-    if (v < 0) v += n;
-    return step > 0 ? std::clamp<int64_t>(v, 0, n) : std::clamp<int64_t>(v, -1, n - 1);
-  };
-  const int64_t end = clip(stop);
-  for (int64_t i = clip(start); step > 0 ? i < end : i > end; i += step) out.push_back(i);
+  if (start < 0) start += n;
+  if (stop < 0) stop += n;
+  start = std::clamp<int64_t>(start, 0, step > 0 ? n : n - 1);
+  stop = std::clamp<int64_t>(stop, step > 0 ? 0 : -1, step > 0 ? n : n - 1);
+  for (int64_t i = start; step > 0 ? i < stop : i > stop; i += step) out.push_back(i);
   return out;
 }
 

@@ -44,8 +44,9 @@ std::vector<double> resize_axis(const Case& c, const std::vector<double>& x, Dim
       from[axis] = std::clamp<int64_t>(i, 0, n - 1);
       return x[size_t(offset(dims, from))];
     };
-    const double p = position(c, double(to[axis]), scale, n, out);
+    double p = position(c, double(to[axis]), scale, n, out);
     if (c.mode == "nearest") {
+      p = float(p);  // a tie is one to the precision of the scales
       const double r = c.nearest == "floor"                ? std::floor(p)
                        : c.nearest == "ceil"               ? std::ceil(p)
                        : c.nearest == "round_prefer_floor" ? std::ceil(p - 0.5)

@@ -158,9 +158,11 @@ void plain_rows(const RowRun& r, const int64_t* row, const void* const* in, void
   const T* a = static_cast<const T*>(in[0]) + r.offset[0];
   const T* b = static_cast<const T*>(in[1]) + r.offset[1];
   R* y = static_cast<R*>(out) + r.out;
-  with_strides(row, [&](auto sa, auto sb) {
-    for (int64_t j = 0; j < r.m; ++j, a += r.step[0], b += r.step[1], y += r.n)
-      for (int64_t i = 0; i < r.n; ++i) y[i] = R(F{}(a[sa * i], b[sb * i]));
+  // Copies that a store of bytes cannot change: the loop could not be vectorised.
+  const int64_t n = r.n, step_a = r.step[0], step_b = r.step[1];
+  with_strides(row, [=, m = r.m](auto sa, auto sb) mutable {
+    for (; m > 0; --m, a += step_a, b += step_b, y += n)
+      for (int64_t i = 0; i < n; ++i) y[i] = R(F{}(a[sa * i], b[sb * i]));
   });
 }
 
@@ -388,8 +390,9 @@ Compiled pow_compile(const Node& node) {
 
 template <class T, int kC, int kX, int kY>
 void where_run(const RowRun& r, const uint8_t* c, const T* x, const T* y, T* out) {
-  for (int64_t j = 0; j < r.m; ++j, c += r.step[0], x += r.step[1], y += r.step[2], out += r.n)
-    for (int64_t i = 0; i < r.n; ++i) {
+  const RowRun run = r;  // a copy that a store of bytes cannot change
+  for (int64_t j = 0; j < run.m; ++j, c += run.step[0], x += run.step[1], y += run.step[2], out += run.n)
+    for (int64_t i = 0; i < run.n; ++i) {
       const T a = x[kX * i], b = y[kY * i];
       out[i] = c[kC * i] ? a : b;
     }

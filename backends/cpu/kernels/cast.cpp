@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conversion between element types. What the standard leaves open is settled so: a float beyond the range
-// of an integer type becomes its nearest value, and NaN zero; integers keep their low bits.
+// Conversion between element types. What the standard leaves open is settled as the reference kernel does:
+// a float outside of an integer type's range becomes the nearest 64-bit integer, of which the low bits are
+// kept (uint64: its own nearest); NaN becomes 0.
 #include <cmath>
 #include <limits>
 
@@ -33,11 +34,13 @@ HWY_INLINE To convert(From stored) {
   } else if constexpr (!std::is_arithmetic_v<To>) {
     return To(float(x));
   } else if constexpr (std::is_floating_point_v<A> && std::is_integral_v<To>) {
-    // The upper bound is exclusive, and a power of two: exact in every float type.
-    constexpr A low = A(std::numeric_limits<To>::min());
-    const A high = std::ldexp(A(1), std::numeric_limits<To>::digits);
-    if (!(x > low)) return x == x ? std::numeric_limits<To>::min() : To(0);
-    return x < high ? To(x) : std::numeric_limits<To>::max();
+    constexpr bool kWide = std::is_same_v<To, uint64_t>;
+    if (kWide && x >= A(0x1p63)) return x < A(0x1p64) ? To(x) : std::numeric_limits<To>::max();
+    // Selections instead of branches: the loop becomes vector code.
+    const A low = x > A(-0x1p63) ? x : A(-0x1p63);  // NaN too
+    const bool high = x >= A(0x1p63);
+    const int64_t inside = int64_t(high ? A(0) : low);
+    return To(x != x ? 0 : high ? std::numeric_limits<int64_t>::max() : inside);
   } else {
     return To(x);
   }

@@ -17,6 +17,7 @@ std::string supports(const Node& node) {
   const Graph graph(node.graph());
   const Value w = graph.value(node.input(1));
   if (!w.ranked() || !sdk::all_numbers(w.dims())) return "shape of the weights is not known";
+  if (w.rank() != graph.value(node.input(0)).rank()) return "weights of another rank than the input";
   if (node.i("group", 1) < 1 || (w.dims()[0] % node.i("group", 1)) != 0)
     return "output channels do not fit the groups";
   return window_refusal(node);
@@ -92,6 +93,9 @@ Step Conv::prepare(const Signature& sig) const {
   const auto in = std::span(sig.in[0].dims).subspan(2), out = std::span(sig.out[0].dims).subspan(2);
   require(sig.in[0].dims[1] == w.ic(), "input has ", sig.in[0].dims[1], " channels, the weights are for ",
           w.ic());
+  require(!sig.has_in(2) || sig.in[2].count() == w.oc, "bias has ", sig.in[2].dims, " elements for ", w.oc,
+          " channels");
+  require(!sig.has_in(3) || sig.in[3].dims == sig.out[0].dims, "Z has shape ", sig.in[3].dims);
   const ConvShape shape{sig.in[0].dims[0], spatial3(sig.in[0].dims), spatial3(sig.out[0].dims),
                         attrs.resolve(in, out, kernel)};
   ConvStep conv = algorithm->prepare(w, shape, epilogue);
@@ -136,7 +140,7 @@ Compiled compile(const Node& node) {
     c.packed |= 1u << 1;
   }
   if (node.has_input(2))
-    if (const auto data = graph.value(node.input(2)).constant()) {
+    if (const auto data = graph.value(node.input(2)).constant(); data && data->size() == w.oc) {
       conv.bias = make_floats(conv.bias_floats());
       std::memcpy(conv.bias.get(), data->raw(), size_t(w.oc) * sizeof(float));
       c.packed |= 1u << 2;

@@ -121,7 +121,9 @@ struct Direct {
   int64_t lanes() const { return plain ? 1 : kLanes; }
   int64_t planes() const { return plain ? w.ic() : ceil_div(w.ic(), kLanes); }
   size_t workspace() const {
-    return s.window.padded() ? size_t(s.batch * planes() * volume(padded) * lanes()) * sizeof(float) : 0;
+    if (!s.window.padded()) return 0;
+    return size_t(
+        sdk::element_count(Dims{s.batch, planes(), padded[0], padded[1], padded[2], lanes(), sizeof(float)}));
   }
   Job make_job(const Panel& p) const;
   void run(const ConvOperands& o) const;
@@ -132,7 +134,11 @@ struct Direct {
 Direct::Direct(const ConvWeights& weights, const ConvShape& shape, const Epilogue& epilogue, bool plain_input)
     : w(weights), s(shape), e(epilogue), plain(plain_input) {
   const Window& win = s.window;
-  for (int i = 0; i < 3; ++i) padded[size_t(i)] = s.in[size_t(i)] + win.begin[size_t(i)] + win.end[size_t(i)];
+  for (size_t i = 0; i < 3; ++i) {
+    padded[i] = s.in[i] + win.begin[i] + win.end[i];
+    const int64_t reach = (s.out[i] - 1) * win.stride[i] + (w.kernel[i] - 1) * win.dilation[i] + 1;
+    require(reach <= padded[i], "the window does not fit ", s.out[i], " times into ", padded[i]);
+  }
   const bool pointwise = volume(w.kernel) == 1 && volume(win.stride) == 1;
   rows = pointwise ? 1 : s.out[0] * s.out[1];
   width = pointwise ? volume(s.out) : s.out[2];
@@ -200,12 +206,13 @@ void Direct::run_tiles(const ConvOperands& o, const float* x, int64_t image, siz
 
   for (int64_t kb = 0; kb < job.k_blocks; ++kb) {
     const int64_t s0 = segments * kb / job.k_blocks, s1 = segments * (kb + 1) / job.k_blocks;
+    const int64_t k0 = job.k[size_t(s0)], k1 = job.k[size_t(s1)];
     const bool first = kb == 0, last = kb + 1 == job.k_blocks;
     Tile t{};
     t.a_row = a_row;
     t.segments = job.segments.data() + s0;
     t.segment_count = s1 - s0;
-    t.b = o.w + p.packed + job.k[size_t(s0)] * p.vectors * kLanes;
+    t.b = o.w + p.packed + k0 * p.vectors * kLanes;
     t.b_row = p.vectors * kLanes;
     t.c_row = kLanes;
     t.c_vec = out * kLanes;
@@ -220,6 +227,7 @@ void Direct::run_tiles(const ConvOperands& o, const float* x, int64_t image, siz
       t.a = x + ((od * stride[0] * padded[1] + oh * stride[1]) * padded[2] + c0 * stride[2]) * lanes();
       const int64_t at = y + (row * width + c0) * kLanes;
       t.c = o.y + at;
+      t.ahead = next_panel(t.b, t.b_row, k1 - k0, i - begin);
       t.add = add ? add + at : nullptr;
       tile_fn(p.vectors, int(c1 - c0), a_row)(t);
       if (last && e.after.kind != Activation::kIdentity)

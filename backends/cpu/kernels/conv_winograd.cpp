@@ -205,6 +205,7 @@ void Winograd<M>::multiply(const float* u, int64_t frequency, int64_t panel, int
     const int64_t r0 = count * i / pieces, r1 = count * (i + 1) / pieces;
     t.a = v + r0 * kLanes;
     t.c = m + r0 * kLanes;
+    t.ahead = next_panel(t.b, t.b_row, w.ic(), i);
     tile_fn(vectors, int(r1 - r0), kLanes)(t);
   }
 }
@@ -276,21 +277,24 @@ void pack(const ConvWeights& w, const float* from, float* to) {
   constexpr int N = M + 2;
   const auto& g = Transform<M>::kG;
   const Panels panels{w.out_blocks()};
-  for (int64_t panel = 0; panel < panels.count(); ++panel) {
-    const int64_t first = panels.first(panel), width = panels.width(panel) * kLanes;
-    for (int64_t i = 0; i < std::min(width, w.oc - first * kLanes); ++i)
-      for (int64_t c = 0; c < w.ic(); ++c) {
-        const float* k = from + ((first * kLanes + i) * w.ic() + c) * 9;
-        double half[N][3];
-        for (int a = 0; a < N; ++a)
-          for (int b = 0; b < 3; ++b)
-            half[a][b] = g[a][0] * double(k[b]) + g[a][1] * double(k[3 + b]) + g[a][2] * double(k[6 + b]);
-        for (int a = 0; a < N; ++a)
-          for (int b = 0; b < N; ++b)
-            to[((a * N + b) * w.out_blocks() + first) * w.ic() * kLanes + c * width + i] =
-                float(half[a][0] * g[b][0] + half[a][1] * g[b][1] + half[a][2] * g[b][2]);
-      }
-  }
+  parallel(
+      panels.count() * w.ic(), double(kMaxVectors * kLanes * N * N) * 2, [&](int64_t begin, int64_t end) {
+        for (int64_t job = begin; job < end; ++job) {
+          const int64_t panel = job / w.ic(), c = job % w.ic(), first = panels.first(panel);
+          const int64_t width = panels.width(panel) * kLanes;
+          for (int64_t i = 0; i < std::min(width, w.oc - first * kLanes); ++i) {
+            const float* k = from + ((first * kLanes + i) * w.ic() + c) * 9;
+            double half[N][3];
+            for (int a = 0; a < N; ++a)
+              for (int b = 0; b < 3; ++b)
+                half[a][b] = g[a][0] * double(k[b]) + g[a][1] * double(k[3 + b]) + g[a][2] * double(k[6 + b]);
+            for (int a = 0; a < N; ++a)
+              for (int b = 0; b < N; ++b)
+                to[((a * N + b) * w.out_blocks() + first) * w.ic() * kLanes + c * width + i] =
+                    float(half[a][0] * g[b][0] + half[a][1] * g[b][1] + half[a][2] * g[b][2]);
+          }
+        }
+      });
 }
 
 template <int M>

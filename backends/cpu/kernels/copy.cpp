@@ -81,18 +81,40 @@ struct Place {
   int64_t from, to;  // bytes
 };
 
-// Where the box of the inner axes begins for this index of the outer ones; axes in `skip` are inner.
-Place place(const Copy& c, int64_t index, int skip_a, int skip_b) {
-  Place p{0, 0};
-  for (int d = c.rank - 1; d >= 0; --d) {
-    if (d == skip_a || d == skip_b) continue;
-    const int64_t at = index % c.size[d];
-    index /= c.size[d];
-    p.from += at * c.from[d];
-    p.to += at * c.to[d];
+// Walks over the axes that are not in the inner box: where the box begins, from one index to the next.
+class Walk {
+ public:
+  Walk(const Copy& c, int64_t index, int skip_a, int skip_b) {
+    for (int d = c.rank - 1; d >= 0; --d) {
+      if (d == skip_a || d == skip_b) continue;
+      const Axis a{c.size[d], index % c.size[d], c.from[d] * int64_t(c.width), c.to[d] * int64_t(c.width)};
+      index /= c.size[d];
+      place_.from += a.at * a.from;
+      place_.to += a.at * a.to;
+      axes_[count_++] = a;
+    }
   }
-  return {p.from * int64_t(c.width), p.to * int64_t(c.width)};
-}
+  Place operator*() const { return place_; }
+  void next() {
+    for (int i = 0; i < count_; ++i) {
+      Axis& a = axes_[i];
+      place_.from += a.from;
+      place_.to += a.to;
+      if (++a.at < a.size) return;
+      place_.from -= a.size * a.from;
+      place_.to -= a.size * a.to;
+      a.at = 0;
+    }
+  }
+
+ private:
+  struct Axis {
+    int64_t size, at, from, to;  // strides in bytes
+  };
+  Axis axes_[Copy::kMaxAxes];  // innermost first
+  int count_ = 0;
+  Place place_{0, 0};
+};
 
 int64_t outer_count(const Copy& c, int skip_a, int skip_b) {
   int64_t n = 1;
@@ -109,12 +131,17 @@ void for_pieces(const Copy& c, double ns_each, F&& f) {
   const int64_t n = c.size[last], pieces = ceil_div(n, kPiece);
   parallel(outer_count(c, last, last) * pieces, ns_each * double(std::min(n, kPiece)) + 3,
            [&](int64_t begin, int64_t end) {
+             Walk walk(c, begin / pieces, last, last);
+             int64_t piece = begin % pieces;
              for (int64_t i = begin; i < end; ++i) {
-               const int64_t start = i % pieces * kPiece;
-               Place p = place(c, i / pieces, last, last);
+               const int64_t start = piece * kPiece;
+               Place p = *walk;
                p.from += start * c.from[last] * int64_t(c.width);
                p.to += start * c.to[last] * int64_t(c.width);
                f(p, std::min(kPiece, n - start));
+               if (++piece < pieces) continue;
+               piece = 0;
+               walk.next();
              }
            });
 }
@@ -150,7 +177,7 @@ void copy_transposed(const Copy& c, int a, const std::byte* x, std::byte* y) {
     parallel(outer_count(c, a, last) * bands, double(columns * std::min(rows, kTile)) * 0.3 + 5,
              [&](int64_t begin, int64_t end) {
                for (int64_t b = begin; b < end; ++b) {
-                 const Place p = place(c, b / bands, a, last);
+                 const Place p = *Walk(c, b / bands, a, last);
                  const int64_t i = b % bands * kTile, height = std::min(kTile, rows - i);
                  for (int64_t j = 0; j < columns; j += kTile)
                    transpose_tile<T>(x + p.from + i * width + j * from, from, y + p.to + i * to + j * width,

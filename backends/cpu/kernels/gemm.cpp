@@ -99,6 +99,12 @@ Step Matrices::prepare(const Signature& sig) const {
   p.packed = packed || trans_b || alpha != 1 || p.m >= kPackRows || p.n < kBlock;
 
   const bool has_c = sig.has_in(2), row = has_c && is_row(sig.in[2].dims, p.n);
+  if (has_c && !row) {
+    const Dims& c = sig.in[2].dims;
+    const int64_t rows = c.size() < 2 ? 1 : c[0], cols = c.empty() ? 1 : c.back();
+    require(c.size() <= 2 && (rows == 1 || rows == p.m) && (cols == 1 || cols == p.n), "C of shape ", c,
+            " does not broadcast to ", Dims{p.m, p.n});
+  }
   size_t floats = 0;  // of the workspace: B or its tail, one row of C, A transposed
   const auto room = [&](bool needed, size_t n) {
     const size_t at = floats;

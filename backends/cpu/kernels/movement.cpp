@@ -176,12 +176,14 @@ struct SliceInputs {
   IntList starts, ends, axes, steps;
 };
 
-// One axis of a slice: where it begins and how many elements it takes, by numpy's rules.
+// One axis of a slice: where it begins and how many elements it takes. Going backwards, the standard puts a
+// start in front of the first element on it, where numpy takes nothing.
 struct Range {
   int64_t start, count;
 };
 Range range_of(int64_t dim, int64_t start, int64_t end, int64_t step) {
   require(step != 0, "Slice: step 0");
+  if (dim == 0) return {0, 0};
   if (start < 0) start += dim;
   if (end < 0) end += dim;
   if (step > 0) {
@@ -189,7 +191,7 @@ Range range_of(int64_t dim, int64_t start, int64_t end, int64_t step) {
     end = std::clamp<int64_t>(end, 0, dim);
     return {start, end > start ? (end - start - 1) / step + 1 : 0};
   }
-  start = std::clamp<int64_t>(start, -1, dim - 1);
+  start = std::clamp<int64_t>(start, 0, dim - 1);
   end = std::clamp<int64_t>(end, -1, dim - 1);
   const uint64_t back = 0 - uint64_t(step);
   return {start, start > end ? int64_t(uint64_t(start - end - 1) / back) + 1 : 0};

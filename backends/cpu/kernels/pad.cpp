@@ -54,8 +54,6 @@ void read_pads(const Dims& in, const Dims& out, Mode mode, const IntList& pads, 
     const int64_t d = has_axes ? checked_axis(axes.v[i], rank) : i;
     begin[d] = pads.v[i];
     require(!__builtin_add_overflow(pads.v[i], pads.v[i + n], &total[d]), "Pad: pads overflow");
-    if (mode != Mode::kConstant && (pads.v[i] < 0 || pads.v[i + n] < 0))
-      unsupported("Pad: negative pads with a mode other than constant");
   }
   for (size_t d = 0; d < in.size(); ++d) {
     int64_t length = 0;

@@ -90,6 +90,7 @@ void multiply_part(const Product& p, const ProductOperands& o, const Panels& pan
       const int64_t r0 = part.begin + rows * i / tiles, r1 = part.begin + rows * (i + 1) / tiles;
       float* y = o.y + (part.result * p.m + r0) * p.n + c0;
       t.a = o.a + (a_index * p.m + r0) * p.k;
+      t.ahead = next_panel(t.b, t.b_row, k1 - k0, i);
       run_tile(t, vectors, int(r1 - r0), columns, !first || o.accumulate, y, p.n);
       if (e.after.kind != Activation::kIdentity)
         for (int64_t r = r0; r < r1; ++r, y += p.n) apply_activation(e.after, y, columns);

@@ -356,13 +356,51 @@ void arg_columns(const T* x, int64_t* y, int64_t n, int64_t stride, int64_t colu
   }
 }
 
+// One contiguous row: the best of every lane, then the best of those. Starts from the first element in all
+// lanes, so that a NaN wins only there, as in a plain loop.
+template <class Better>
+int64_t arg_row(const float* x, int64_t n, Better better) {
+  constexpr bool kLast = better(1.0f, 1.0f);
+  const auto lanes = hn::Iota(vec::i32, 0);
+  const Vec first = vec::set(x[0]);
+  Vec best = first;
+  auto at = hn::Zero(vec::i32);
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int64_t count = std::min<int64_t>(kLanes, n - i);
+    const Vec v = count == kLanes ? hn::LoadU(f32, x + i) : load_n(x + i, count);
+    auto take = better(2.0f, 1.0f) ? (kLast ? hn::Ge(v, best) : hn::Gt(v, best))
+                                   : (kLast ? hn::Le(v, best) : hn::Lt(v, best));
+    if (count < kLanes) take = hn::And(take, hn::FirstN(f32, size_t(count)));
+    best = hn::IfThenElse(take, v, best);
+    at = hn::IfThenElse(hn::RebindMask(vec::i32, take), hn::Add(lanes, hn::Set(vec::i32, int32_t(i))), at);
+  }
+  alignas(64) float values[kLanes];
+  alignas(64) int32_t places[kLanes];
+  hn::Store(best, f32, values);
+  hn::Store(at, vec::i32, places);
+  int winner = 0;
+  for (int k = 1; k < kLanes; ++k) {
+    const bool equal = values[k] == values[winner];
+    if (equal ? (kLast ? places[k] > places[winner] : places[k] < places[winner])
+              : better(values[k], values[winner]))
+      winner = k;
+  }
+  return places[winner];
+}
+
 template <class T, class Better>
 void arg_run(const ArgShape& s, const void* x, void* y) {
   const T* from = static_cast<const T*>(x);
   int64_t* to = static_cast<int64_t*>(y);
-  parallel(s.outer, double(s.n * s.inner) * 0.5 + 5, [&](int64_t begin, int64_t end) {
-    for (int64_t o = begin; o < end; ++o)
+  parallel(s.outer, double(s.n * s.inner) * 0.3 + 5, [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) {
+      if constexpr (std::is_same_v<T, float>)
+        if (s.inner == 1 && s.n <= std::numeric_limits<int32_t>::max()) {
+          to[o] = arg_row(from + o * s.n, s.n, Better{});
+          continue;
+        }
       arg_columns(from + o * s.n * s.inner, to + o * s.inner, s.n, s.inner, s.inner, Better{});
+    }
   });
 }
 

@@ -32,6 +32,7 @@ struct Rule {
 struct Axis {
   int64_t in = 1, out = 1, stride = 0;
   int taps = 1;
+  bool doubles = false;  // index[x] is x / 2, twice as many as there are
   std::vector<int32_t> index;
   std::vector<float> weight;
 };
@@ -49,6 +50,7 @@ double source_position(const Rule& r, double x, double scale, int64_t in, int64_
   return half_pixel;
 }
 
+// Scales are floats: to float precision, 4 / 1.6f lies half-way.
 double nearest(const Rule& r, double x) {
   if (r.nearest == "floor") return std::floor(x);
   if (r.nearest == "ceil") return std::ceil(x);
@@ -74,7 +76,8 @@ Axis make_axis(const Rule& r, int64_t in, int64_t out, double scale) {
     const double at = scale == 1 ? double(x) : source_position(r, double(x), scale, in, out);
     require(std::isfinite(at), "Resize: scale ", float(scale), " of an axis of ", in);
     const bool one = a.taps == 1;
-    const double first = one ? (scale == 1 ? at : nearest(r, at)) : std::floor(at) - (a.taps == 4 ? 1 : 0);
+    const double first =
+        one ? (scale == 1 ? at : nearest(r, float(at))) : std::floor(at) - (a.taps == 4 ? 1 : 0);
     double weight[4] = {1, 0, 0, 0}, sum = 0;
     for (int k = 0; k < a.taps; ++k) {
       const double distance = at - (first + k);
@@ -88,6 +91,8 @@ Axis make_axis(const Rule& r, int64_t in, int64_t out, double scale) {
       a.weight[slot] = float(r.exclude_outside && sum != 0 ? weight[k] / sum : weight[k]);
     }
   }
+  a.doubles = a.taps == 1 && out == 2 * in;
+  for (int64_t x = 0; x < out; ++x) a.doubles = a.doubles && a.index[size_t(x)] == x / 2;
   for (int k = 0; k < a.taps; ++k)
     for (int64_t x = out; x < a.stride; ++x)
       a.index[size_t(k * a.stride + x)] = a.index[size_t(k * a.stride + out - 1)];
@@ -135,26 +140,32 @@ void find_taps(const Plan& p, int64_t row, Taps& t) {
 }
 
 template <class T>
-void nearest_row(const int32_t* index, const T* x, T* y, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) y[i] = x[index[i]];
+void nearest_row(const Axis& a, const T* x, T* y) {
+  if (a.doubles)
+    for (int64_t i = 0; i < a.in; ++i) y[2 * i] = y[2 * i + 1] = x[i];
+  else
+    for (int64_t i = 0; i < a.out; ++i) y[i] = x[a.index[size_t(i)]];
 }
 
 void nearest_rows(const Plan& p, const std::byte* x, std::byte* y, size_t width, int64_t begin, int64_t end) {
-  const int64_t n = p.row().out;
-  const size_t slice = size_t(p.inner) * width;
-  const int32_t* index = p.row().index.data();
+  const Axis& a = p.row();
+  const size_t slice = size_t(p.inner) * width, row = size_t(a.out) * slice;
+  int64_t last = -1;
   for (int64_t r = begin; r < end; ++r) {
     Taps t;
     find_taps(p, r, t);
     const std::byte* from = x + size_t(t.offset[0]) * slice;
-    std::byte* to = y + size_t(r * n) * slice;
-    if (slice == 1)
-      nearest_row(index, reinterpret_cast<const uint8_t*>(from), reinterpret_cast<uint8_t*>(to), n);
+    std::byte* to = y + size_t(r) * row;
+    if (t.offset[0] == last)
+      std::memcpy(to, to - row, row);
+    else if (slice == 1)
+      nearest_row(a, reinterpret_cast<const uint8_t*>(from), reinterpret_cast<uint8_t*>(to));
     else if (slice == 4 && width == 4)
-      nearest_row(index, reinterpret_cast<const uint32_t*>(from), reinterpret_cast<uint32_t*>(to), n);
+      nearest_row(a, reinterpret_cast<const uint32_t*>(from), reinterpret_cast<uint32_t*>(to));
     else
-      for (int64_t i = 0; i < n; ++i)
-        std::memcpy(to + size_t(i) * slice, from + size_t(index[i]) * slice, slice);
+      for (int64_t i = 0; i < a.out; ++i)
+        std::memcpy(to + size_t(i) * slice, from + size_t(a.index[size_t(i)]) * slice, slice);
+    last = t.offset[0];
   }
 }
 
@@ -291,15 +302,17 @@ std::vector<double> scales_of(const Rule& r, const Signature& sig) {
   if (axes.empty())
     for (int64_t d = 0; d < rank; ++d) axes.push_back(d);
   for (int64_t& d : axes) d = checked_axis(d, rank);
-  if (sig.has_in(2) && sig.in[2].count() > 0) {
-    require(sig.in[2].known != nullptr, "Resize: scales are not known before the run");
+  // Old models give an empty tensor for the one of scales and sizes that is absent.
+  const bool by_sizes = sig.has_in(3) && sig.in[3].count() > 0;
+  if (!by_sizes) {
+    require(sig.has_in(2) && sig.in[2].known != nullptr, "Resize: scales are not known before the run");
     require(sig.in[2].count() == int64_t(axes.size()), "Resize: ", sig.in[2].count(), " scales for ",
             int64_t(axes.size()), " axes");
     for (size_t i = 0; i < axes.size(); ++i)
       scales[size_t(axes[i])] = double(static_cast<const float*>(sig.in[2].known)[i]);
   } else {
     const bool stretch = r.policy == "stretch";
-    const Dims sizes = !stretch && sig.has_in(3) ? sig.in[3].known_ints() : Dims();
+    const Dims sizes = stretch ? Dims() : sig.in[3].known_ints();
     require(stretch || sizes.size() == axes.size(), "Resize: ", int64_t(sizes.size()), " sizes for ",
             int64_t(axes.size()), " axes");
     double common = r.policy == "not_larger" ? HUGE_VAL : 0;

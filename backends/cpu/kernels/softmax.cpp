@@ -18,11 +18,30 @@ float row_max(const float* x, int64_t n) {
   return hn::GetLane(hn::MaxOfLanes(f32, m));
 }
 
+// y = e^(x - m), and their sum.
+float exp_row(const float* x, float* y, int64_t n, Vec m) {
+  Vec s0 = hn::Zero(f32), s1 = s0;
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    const Vec e0 = vec::exp(hn::Sub(hn::LoadU(f32, x + i), m));
+    const Vec e1 = vec::exp(hn::Sub(hn::LoadU(f32, x + i + kLanes), m));
+    hn::StoreU(e0, f32, y + i);
+    hn::StoreU(e1, f32, y + i + kLanes);
+    s0 = hn::Add(s0, e0);
+    s1 = hn::Add(s1, e1);
+  }
+  for (; i < n; i += kLanes) {
+    const int64_t lanes = std::min<int64_t>(kLanes, n - i);
+    const Vec e = vec::exp(hn::Sub(load_n(x + i, lanes), m));
+    store_n(e, y + i, lanes);
+    s0 = hn::Add(s0, hn::IfThenElseZero(hn::FirstN(f32, size_t(lanes)), e));
+  }
+  return hn::GetLane(hn::SumOfLanes(f32, hn::Add(s0, s1)));
+}
+
 // A NaN may be lost in the maximum: it comes back with its exponential.
 void softmax_row(const float* x, float* y, int64_t n) {
-  const Vec m = hn::Set(f32, row_max(x, n));
-  map(x, y, n, [&](Vec v) { return vec::exp(hn::Sub(v, m)); });
-  const Vec scale = hn::Set(f32, 1.0f / sum_of(y, n, [](Vec v) { return v; }));
+  const Vec scale = hn::Set(f32, 1.0f / exp_row(x, y, n, hn::Set(f32, row_max(x, n))));
   map(y, y, n, [&](Vec v) { return hn::Mul(v, scale); });
 }
 

@@ -33,11 +33,19 @@ struct Tile {
   int64_t c_vec;
   const float* bias;      // start value of every row: vectors * kLanes floats, or NULL
   const float* add;       // further start values, laid out as C (and possibly C itself), or NULL
+  const float* ahead;     // needed after this tile: a cache line is fetched into L2 for every k
   float lo, hi;           // -infinity and infinity: no clamp, NaN stays
   const float* prefetch;  // memory that is needed soon, a cache line for every k; or NULL
 };
 
 using TileFn = void (*)(const Tile&);
+
+// Tile::ahead for tile i of those that share a panel of B, of k rows from b on: together they fetch the
+// panel that follows it.
+inline const float* next_panel(const float* b, int64_t b_row, int64_t k, int64_t i) {
+  constexpr int64_t kLine = 64 / sizeof(float);
+  return b + k * (b_row + i * kLine);
+}
 
 constexpr int kRegisters = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64 ? 32 : 16;
 constexpr int kMaxVectors =

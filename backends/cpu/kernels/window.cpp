@@ -36,7 +36,9 @@ Window WindowAttrs::resolve(std::span<const int64_t> in, std::span<const int64_t
       w.begin[j] = auto_pad == "SAME_LOWER" ? total - total / 2 : total / 2;
       w.end[j] = total - w.begin[j];
     }
-    require(w.begin[j] >= 0 && w.end[j] >= 0, "negative pads");
+    constexpr int64_t kMost = int64_t(1) << 31;  // sums and products with dims of tensors then fit
+    for (const int64_t v : {w.kernel[j], w.stride[j], w.dilation[j], w.begin[j], w.end[j]})
+      require(v >= 0 && v < kMost, "kernel, stride, dilation or pad of ", v);
   }
   return w;
 }

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Random one-operator models, with ONNX Runtime's answers, for hrt-run verify. Run by hand:
+
+    tests/cpu/against_onnxruntime.py build/release/bin/hrt-run [--count 10] [--seed 1] [--device cpu]
+
+Needs the Python packages onnx, onnxruntime and numpy. A case that ONNX Runtime refuses is left out and
+counted. Fails when hrt-run differs anywhere.
+"""
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 22
+
+
+class Case:
+    def __init__(self, op, inputs, outputs=1, constants=(), **attrs):
+        """inputs: arrays, None where absent; constants: positions that the model holds itself."""
+        self.op, self.inputs, self.outputs, self.constants, self.attrs = op, inputs, outputs, constants, attrs
+
+
+def shape(rng, rank, most=9):
+    return tuple(int(d) for d in rng.integers(1, most + 1, rank))
+
+
+def floats(rng, dims, low=-3, high=3):
+    return rng.uniform(low, high, dims).astype(np.float32)
+
+
+def broadcast_pair(rng):
+    """Two shapes that broadcast to one."""
+    dims = list(shape(rng, rng.integers(1, 5), 20))
+    other = [1 if rng.random() < 0.4 else d for d in dims]
+    return tuple(dims), tuple(other[rng.integers(0, len(dims)):])
+
+
+def elementwise(rng):
+    unary = ["Relu", "Sigmoid", "HardSwish", "Tanh", "Softplus", "Softsign", "Mish", "Erf", "Exp", "Sqrt",
+             "Reciprocal", "Neg", "Abs", "Floor", "Ceil", "Round", "Sign", "Sin", "Cos", "Log"]
+    dims = shape(rng, rng.integers(0, 5), 20)
+    for op in unary:
+        low = 0.01 if op in ("Sqrt", "Log", "Reciprocal") else -6
+        yield Case(op, [floats(rng, dims, low, 6)])
+    for op, attrs in [("LeakyRelu", {"alpha": 0.2}), ("Elu", {"alpha": 1.3}), ("Selu", {}), ("Celu", {"alpha": 1.5}),
+                      ("HardSigmoid", {"alpha": 0.3, "beta": 0.4}), ("ThresholdedRelu", {"alpha": 0.7}),
+                      ("Gelu", {}), ("Gelu", {"approximate": "tanh"})]:
+        yield Case(op, [floats(rng, dims)], **attrs)
+    yield Case("Clip", [floats(rng, dims), np.float32(-1), np.float32(1.5)], constants=(1, 2))
+
+    for op in ("Add", "Sub", "Mul", "Div", "Max", "Min", "Mod", "Pow", "Less", "Equal", "GreaterOrEqual"):
+        a, b = broadcast_pair(rng)
+        for kind in (np.float32, np.int32, np.int64):
+            if op == "Pow" and kind != np.float32:
+                continue
+            x, y = floats(rng, a, 0.5, 9).astype(kind), floats(rng, b, 1, 4).astype(kind)
+            yield Case(op, [x, y], **({"fmod": 1} if op == "Mod" and kind == np.float32 else {}))
+    a, b = broadcast_pair(rng)
+    yield Case("PRelu", [floats(rng, a), floats(rng, b)])
+    yield Case("Where", [floats(rng, b) > 0, floats(rng, a), floats(rng, b)])
+    for op in ("And", "Or", "Xor"):
+        yield Case(op, [floats(rng, a) > 0, floats(rng, b) > 0])
+    for op in ("Sum", "Mean", "Max", "Min"):
+        yield Case(op, [floats(rng, a), floats(rng, b), floats(rng, a)])
+    for to in (TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.INT64, TensorProto.INT32, TensorProto.UINT8,
+               TensorProto.INT8, TensorProto.BOOL):
+        low = 0 if to == TensorProto.UINT8 else -99  # beyond the range the standard leaves the result open
+        yield Case("Cast", [floats(rng, dims, low, 99)], to=to)
+        yield Case("Cast", [rng.integers(low, 99, dims)], to=to)
+
+
+def normalisation(rng):
+    dims = shape(rng, rng.integers(1, 5), 20)
+    axis = int(rng.integers(-len(dims), len(dims)))
+    yield Case("Softmax", [floats(rng, dims, -20, 20)], axis=axis)
+    yield Case("LogSoftmax", [floats(rng, dims)], axis=axis)
+    yield Case("LpNormalization", [floats(rng, dims)], axis=axis, p=int(rng.integers(1, 3)))
+    yield Case("LayerNormalization", [floats(rng, dims), floats(rng, dims[axis:]), floats(rng, dims[axis:])], axis=axis)
+    image = (2, int(rng.integers(1, 5)) * 4) + shape(rng, rng.integers(1, 3), 12)
+    parameters = [floats(rng, image[1:2]) for _ in range(3)]
+    yield Case("InstanceNormalization", [floats(rng, image)] + parameters[:2])
+    yield Case("GroupNormalization", [floats(rng, image)] + parameters[:2], num_groups=2)
+    yield Case("BatchNormalization", [floats(rng, image)] + parameters + [np.abs(parameters[0]) + 0.1])
+    yield Case("LRN", [floats(rng, (2, 7) + shape(rng, 2))], size=int(rng.integers(1, 4)) * 2 - 1, alpha=0.1, bias=1.5)
+
+    axes = np.flatnonzero(rng.random(len(dims)) < 0.5)
+    for op in ("Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp"):
+        x = floats(rng, dims, 0.5, 1.5)
+        yield Case("Reduce" + op, [x, axes], constants=(1,), keepdims=int(rng.integers(0, 2)))
+    for op in ("ArgMax", "ArgMin"):
+        yield Case(op, [floats(rng, dims).round()], axis=axis, keepdims=0, select_last_index=int(rng.integers(0, 2)))
+
+
+def movement(rng):
+    rank = int(rng.integers(1, 5))
+    dims = shape(rng, rank, 12)
+    axis = int(rng.integers(-rank, rank))
+    for kind in (np.float32, np.int64, np.uint8):
+        x = floats(rng, dims, 0, 99).astype(kind)
+        yield Case("Transpose", [x], perm=[int(i) for i in rng.permutation(rank)])
+        yield Case("Concat", [x, x[:1] if axis % rank == 0 else x, x], axis=axis)
+        yield Case("Expand", [x, np.array((3,) + dims)], constants=(1,))
+        yield Case("Tile", [x, rng.integers(1, 4, rank)], constants=(1,))
+        yield Case("Gather", [x, rng.integers(-dims[axis], dims[axis], shape(rng, 2, 4))], axis=axis)
+        length = dims[axis]
+        yield Case("Split", [x, np.array([length // 2, length - length // 2])], 2, constants=(1,), axis=axis)
+        starts, ends = rng.integers(-9, 9, rank), rng.integers(-9, 99, rank)
+        steps = rng.choice([-2, -1, 1, 2, 3], rank)
+        yield Case("Slice", [x, starts, ends, np.arange(rank), steps], constants=(1, 2, 3, 4))
+        for mode in ("constant", "edge", "reflect", "wrap"):
+            most = 4 if mode != "reflect" else min(dims)
+            yield Case("Pad", [x, rng.integers(0, most, 2 * rank)], constants=(1,), mode=mode)
+    x = floats(rng, (2, 8) + shape(rng, 2))
+    yield Case("DepthToSpace", [x], blocksize=2, mode=str(rng.choice(["DCR", "CRD"])))
+    yield Case("SpaceToDepth", [floats(rng, (2, 3, 4, 6))], blocksize=2)
+
+
+def resize(rng):
+    """Leaves out what the standard and ONNX Runtime see differently: fractional lengths of the output, and
+    ties of nearest that only rounding decides."""
+    dims = (1, int(rng.integers(1, 20))) + shape(rng, 2, 12)
+    scales = np.array([1, 1] + list(rng.choice([1, 2, 3, 4], 2)), np.float32)
+    for mode in ("nearest", "linear", "cubic"):
+        sizes = np.array(dims[:2] + tuple(rng.integers(1, 25, 2)))
+        if mode == "nearest":
+            sizes = (np.array(dims) * scales).astype(np.int64)
+        for coordinates in ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"):
+            attrs = {"mode": mode, "coordinate_transformation_mode": coordinates}
+            if mode == "nearest":
+                attrs["nearest_mode"] = str(rng.choice(["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]))
+            yield Case("Resize", [floats(rng, dims), None, None, sizes], constants=(3,), **attrs)
+            yield Case("Resize", [floats(rng, dims), None, scales], constants=(2,), **attrs)
+
+
+def model_of(case):
+    names, inputs, constants = [], [], []
+    for i, value in enumerate(case.inputs):
+        names.append("" if value is None else f"x{i}")
+        if value is None:
+            continue
+        value = np.asarray(value)
+        if i in case.constants:
+            constants.append(numpy_helper.from_array(value, f"x{i}"))
+        else:
+            dtype = helper.np_dtype_to_tensor_dtype(value.dtype)
+            inputs.append((helper.make_tensor_value_info(f"x{i}", dtype, value.shape), value))
+    outputs = [f"y{i}" for i in range(case.outputs)]
+    graph = helper.make_graph([helper.make_node(case.op, names, outputs, **case.attrs)], "g", [i for i, _ in inputs],
+                              [helper.make_empty_tensor_value_info(o) for o in outputs], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+    return onnx.shape_inference.infer_shapes(model, strict_mode=True), [v for _, v in inputs]
+
+
+def write(case, folder):
+    """False when ONNX Runtime does not take it."""
+    model, inputs = model_of(case)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+        outputs = session.run(None, {i.name: v for i, v in zip(session.get_inputs(), inputs)})
+    except Exception:  # its exceptions have no common class of their own
+        return False
+    data = folder / "test_data_set_0"
+    data.mkdir(parents=True)
+    onnx.save(model, folder / "model.onnx")
+    for kind, values in (("input", inputs), ("output", outputs)):
+        for i, value in enumerate(values):
+            (data / f"{kind}_{i}.pb").write_bytes(numpy_helper.from_array(np.asarray(value)).SerializeToString())
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("hrt_run", type=pathlib.Path)
+    parser.add_argument("--count", type=int, default=10, help="rounds of random shapes")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--keep", type=pathlib.Path, help="an empty directory for the models")
+    args = parser.parse_args()
+
+    rng = np.random.default_rng(args.seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        root = args.keep or pathlib.Path(temporary)
+        made = refused = 0
+        for _ in range(args.count):
+            for family in (elementwise, normalisation, movement, resize):
+                for case in family(rng):
+                    folder = root / f"{made + refused:05}_{case.op}"
+                    if write(case, folder):
+                        made += 1
+                    else:
+                        refused += 1
+        print(f"{made} cases; ONNX Runtime refused {refused} more", flush=True)
+        # Sums of values of about 3 that cancel: float32 leaves some 1e-6.
+        command = [str(args.hrt_run), "verify", str(root), "-d", args.device, "--atol", "1e-5"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        for line in (result.stdout + result.stderr).splitlines():
+            if not line.startswith("PASS"):
+                print(line)
+        return result.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
