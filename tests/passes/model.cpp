@@ -175,6 +175,7 @@ std::unique_ptr<Graph> Model::finish() {
   edit_->set_output_names(names);
   edit_->commit();
   edit_.reset();
+  runtime();  // brings the operators
   annotate(*graph_);
   return std::move(graph_);
 }
