@@ -80,7 +80,9 @@ hrt_attr attribute_to_c(const Attribute& a) {
     void operator()(const std::shared_ptr<Graph>& v) const { c.graph = v.get(); }
     void operator()(const std::vector<int64_t>& v) const { hand_out(v, &c.ints, &c.count); }
     void operator()(const std::vector<float>& v) const { hand_out(v, &c.floats, &c.count); }
-    void operator()(const std::shared_ptr<const StringList>& v) const { hand_out(v->views, &c.strings, &c.count); }
+    void operator()(const std::shared_ptr<const StringList>& v) const {
+      hand_out(v->views, &c.strings, &c.count);
+    }
     void operator()(const Type& v) const { c.value_type = &v.c(); }
   };
   std::visit(Visitor{c}, a.data);

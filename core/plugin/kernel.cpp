@@ -60,7 +60,8 @@ void output_tensor(hrt_kernel* k, uint32_t i, hrt_dtype dtype, int32_t rank, con
   }
   fill(*o.result, out);
   // Elements of less than a byte may leave bits over: they are zero, so that equal tensors have equal bytes.
-  if (dtype_bits(dtype) < 8 && dtype != HRT_STRING && out->bytes > 0) static_cast<char*>(out->data)[out->bytes - 1] = 0;
+  if (dtype_bits(dtype) < 8 && dtype != HRT_STRING && out->bytes > 0)
+    static_cast<char*>(out->data)[out->bytes - 1] = 0;
 }
 
 void output_value(hrt_kernel* k, uint32_t i, const hrt_value* value) {

@@ -140,8 +140,9 @@ bool Registry::load(Plugin& plugin) {
   const Manifest& m = plugin.manifest;
   try {
     check_library(m);
-    // All symbols now: a missing one is a reason to refuse here, and would end the process later. Never unmapped:
-    // libraries that plugins bring along register things with each other for the life of the process.
+    // All symbols now: a missing one is a reason to refuse here, and would end the process later. Never
+    // unmapped: libraries that plugins bring along register things with each other for the life of the
+    // process.
     namespace load_mode = boost::dll::load_mode;
     auto library = std::make_unique<boost::dll::shared_library>(
         m.library.string(), load_mode::rtld_now | load_mode::rtld_local | load_mode::type(RTLD_NODELETE));
