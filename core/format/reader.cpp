@@ -80,7 +80,10 @@ class Reader {
   std::vector<T> list(const fb::Vector<T>* v) const {
     if (!v) return {};
     spend(uint64_t(v->size()) * sizeof(T));
-    return {v->begin(), v->end()};
+    // Copied as bytes: a liar's vector need not be aligned to its elements, the verifier does not look.
+    std::vector<T> out(v->size());
+    if (!out.empty()) std::memcpy(out.data(), v->Data(), out.size() * sizeof(T));
+    return out;
   }
   std::string text(const fb::String* s) const {
     if (!s) return {};

@@ -80,7 +80,7 @@ void verify_values(const Graph& g) {
     if (def.output_uses != std::count(g.outputs().begin(), g.outputs().end(), v))
       broken(g, fmt::format("output uses of \"{}\" are miscounted", def.name));
     if (def.is_input && !names.insert(def.name).second)
-      broken(g, fmt::format("two inputs are named \"{}\"", def.name));
+      fail(HRT_ERROR_BAD_DATA, "graph \"{}\": two inputs are named \"{}\"", g.name(), def.name);
   }
   for (const auto& [use, n] : uses)
     if (n != 0) broken(g, fmt::format("uses of value {} by node {} are miscounted", use.first, use.second));

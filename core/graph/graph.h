@@ -144,9 +144,10 @@ class Graph : public hrt_graph, public std::enable_shared_from_this<Graph> {
   std::shared_ptr<Symbols> symbols_ = std::make_shared<Symbols>();
 };
 
-// Structural soundness: every id exists, edges agree in both directions, order is topological, names of
-// inputs are unique, bodies are sound too. Throws HRT_ERROR_INTERNAL naming what is broken: a graph that
-// came through transactions is always sound. Operators are not known here (core/plugin/infer.h).
+// Structural soundness: every id exists, edges agree in both directions, order is topological, bodies are
+// sound too. Throws HRT_ERROR_INTERNAL naming what is broken: a graph that came through transactions is
+// always sound. Only that names of inputs are unique is up to the model: HRT_ERROR_BAD_DATA. Operators are
+// not known here (core/plugin/infer.h).
 void verify_structure(const Graph& graph);
 
 // The graph as text, a node a line: for people and for tests.

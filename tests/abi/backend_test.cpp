@@ -25,16 +25,16 @@ struct CBackend : ::testing::Test {
 };
 
 // relu(x + w) + x, in two nodes that the host keeps together, and a Neg that the backend does not take.
-std::unique_ptr<Graph> mixed() {
+std::unique_ptr<Graph> mixed(Runtime& runtime) {
   Builder b;
   const ValueId x = b.input("x", Type::tensor(HRT_FLOAT32, {b.transaction().symbol("n"), 2}));
   const ValueId relu = b.node("Relu", {b.node("Add", {x, x})});
   b.outputs({b.node("Neg", {b.node("Add", {relu, x})}), relu});
-  return b.finish_without_runtime();
+  return b.finish_in(runtime);
 }
 
 TEST_F(CBackend, RunsWhatItTakesAndTheFallbackTheRest) {
-  Session session(*runtime, mixed(), on("c", Fallback::kAllow));
+  Session session(*runtime, mixed(*runtime), on("c", Fallback::kAllow));
   std::map<std::string, std::string> device;
   for (const Placement& row : session.placement()) device[row.op] = row.device;
   EXPECT_EQ(device["Add"], "c");
@@ -62,7 +62,7 @@ TEST_F(CBackend, UsesTheThreadsOfTheHostAndReadsConstantsInPlace) {
   b.outputs({b.node("Add", {x, b.constant(floats({n}, std::vector<float>(size_t(n), 2.0f)))})});
   SessionOptions options = on("c");
   options.threads = 4;
-  Session session(*runtime, b.finish_without_runtime(), options);
+  Session session(*runtime, b.finish_in(*runtime), options);
   const auto request = session.make_request();
   std::vector<float> data(size_t(n), 1.0f);
   request->set_input(0, floats({n}, data));
@@ -71,14 +71,14 @@ TEST_F(CBackend, UsesTheThreadsOfTheHostAndReadsConstantsInPlace) {
 }
 
 TEST_F(CBackend, ItsReasonsReachTheError) {
-  const auto failure = test::failure_of([&] { Session(*runtime, mixed(), on("c")); });
+  const auto failure = test::failure_of([&] { Session(*runtime, mixed(*runtime), on("c")); });
   EXPECT_EQ(failure.code, HRT_ERROR_UNSUPPORTED);
   for (const char* part : {"Neg", "c: knows only Relu and Add"})
     EXPECT_NE(failure.message.find(part), std::string::npos) << failure.message;
 }
 
 TEST_F(CBackend, TracesItsNodes) {
-  Session session(*runtime, mixed(), on("c", Fallback::kAllow));
+  Session session(*runtime, mixed(*runtime), on("c", Fallback::kAllow));
   const auto request = session.make_request();
   request->set_input(0, floats({1, 2}, {1, 2}));
   Trace trace;
@@ -95,7 +95,8 @@ TEST_F(CBackend, OptionsThatItDoesNotKnowAreItsOwnError) {
   options.backend_options["c"]["speed"] = "high";
   runtime.reset();
   Runtime with_option(options);
-  const auto failure = test::failure_of([&] { Session(with_option, mixed(), on("c", Fallback::kAllow)); });
+  const auto failure =
+      test::failure_of([&] { Session(with_option, mixed(with_option), on("c", Fallback::kAllow)); });
   EXPECT_EQ(failure.code, HRT_ERROR_USAGE);
   EXPECT_NE(failure.message.find("device c has no options"), std::string::npos) << failure.message;
 }
@@ -110,7 +111,7 @@ TEST(RacingBackend, DISABLED_AddsUpWithoutALock) {
   b.outputs({b.node("Relu", {b.input("x", Type::tensor(HRT_FLOAT32, {1'000'000}))})});
   SessionOptions options = on("c");
   options.threads = 4;
-  Session session(*runtime, b.finish_without_runtime(), options);
+  Session session(*runtime, b.finish_in(*runtime), options);
   const auto request = session.make_request();
   request->set_input(0, floats({1'000'000}, std::vector<float>(1'000'000, 1.0f)));
   for (int i = 0; i < 50; ++i) request->run();

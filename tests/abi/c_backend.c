@@ -79,8 +79,8 @@ static hrt_status* refusal(const hrt_graph* graph, const hrt_node_info* node, co
   return NULL;
 }
 
-static hrt_status* query_nodes(hrt_device* device, const hrt_graph* graph, hrt_node_support* out, size_t count,
-                               size_t stride) {
+static hrt_status* query_nodes(hrt_device* device, const hrt_graph* graph, hrt_node_support* out,
+                               size_t count, size_t stride) {
   (void)device;
   const uint32_t* nodes;
   size_t node_count;
@@ -168,7 +168,8 @@ static hrt_status* fill_executable(hrt_executable* e, const hrt_graph* graph) {
     hrt_node_info node = {.struct_size = sizeof node};
     hrt_status* status = g_graph->node(graph, nodes[i], &node);
     if (status) return status;
-    e->ops[i] = (op_t){nodes[i], node.inputs[0], node.input_count > 1 ? node.inputs[1] : HRT_NONE, node.outputs[0]};
+    e->ops[i] =
+        (op_t){nodes[i], node.inputs[0], node.input_count > 1 ? node.inputs[1] : HRT_NONE, node.outputs[0]};
   }
   return keep_constants(e, graph);
 }
@@ -190,8 +191,8 @@ static hrt_status* compile(hrt_device* device, const hrt_graph* graph, hrt_execu
 
 struct hrt_prepared {
   const hrt_executable* executable;
-  int64_t* elements;  /* by value */
-  uint64_t* offsets;  /* by value: in the workspace, where nothing else holds it */
+  int64_t* elements; /* by value */
+  uint64_t* offsets; /* by value: in the workspace, where nothing else holds it */
 };
 
 static void prepared_destroy(hrt_prepared* p) {
@@ -337,7 +338,9 @@ static hrt_status* init(const hrt_host* host, const char* library_path) {
   return g_graph && g_run ? NULL : failure(HRT_ERROR_UNSUPPORTED, "the host lacks a table");
 }
 
-static const void* get_interface(const char* id) { return strcmp(id, "hrt.backend/1") == 0 ? &g_backend : NULL; }
+static const void* get_interface(const char* id) {
+  return strcmp(id, "hrt.backend/1") == 0 ? &g_backend : NULL;
+}
 
 const hrt_plugin_manifest* hrt_plugin_query(uint32_t host_abi) {
   static const hrt_plugin_manifest manifest = {

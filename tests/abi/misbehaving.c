@@ -21,7 +21,8 @@ static hrt_status* failure(hrt_code code, const char* message) {
 /* Ends the process as soon as this library is mapped, as an initialiser for another instruction set would. */
 __attribute__((constructor)) static void mapped(void) {
   Dl_info info;
-  if (dladdr((void*)&mapped, &info) && info.dli_fname && strstr(info.dli_fname, "must_not_be_mapped")) abort();
+  if (dladdr((void*)&mapped, &info) && info.dli_fname && strstr(info.dli_fname, "must_not_be_mapped"))
+    abort();
 }
 
 /* ------------------------------------------------------------------------------------ a backend */
@@ -44,8 +45,8 @@ static hrt_status* device_open(uint32_t index, const hrt_options* options, hrt_d
   return NULL;
 }
 static void device_close(hrt_device* device) { (void)device; }
-static hrt_status* query_nodes(hrt_device* device, const hrt_graph* graph, hrt_node_support* out, size_t count,
-                               size_t stride) {
+static hrt_status* query_nodes(hrt_device* device, const hrt_graph* graph, hrt_node_support* out,
+                               size_t count, size_t stride) {
   (void)device;
   (void)graph;
   if (how("query_fails")) return failure(HRT_ERROR_INTERNAL, "no idea");
@@ -92,16 +93,28 @@ static hrt_status* run(hrt_context* context, const hrt_run_args* args) {
   return failure(HRT_ERROR_DEVICE_LOST, "it hung");
 }
 
-static hrt_backend_api g_backend = {
-    sizeof(hrt_backend_api), g_how, device_count, device_info, device_open, device_close, query_nodes, compile,
-    executable_destroy, prepare, prepared_destroy, context_create, context_destroy, run};
+static hrt_backend_api g_backend = {sizeof(hrt_backend_api),
+                                    g_how,
+                                    device_count,
+                                    device_info,
+                                    device_open,
+                                    device_close,
+                                    query_nodes,
+                                    compile,
+                                    executable_destroy,
+                                    prepare,
+                                    prepared_destroy,
+                                    context_create,
+                                    context_destroy,
+                                    run};
 
 /* --------------------------------------------------------------------------------------- passes */
 
 static const hrt_edit_api* g_edit;
 static const hrt_graph_api* g_graph;
 
-static hrt_status* rewrite(const hrt_pass* pass, hrt_pass_run* run, hrt_edit* edit, uint32_t node, uint32_t* changed) {
+static hrt_status* rewrite(const hrt_pass* pass, hrt_pass_run* run, hrt_edit* edit, uint32_t node,
+                           uint32_t* changed) {
   (void)run;
   const hrt_graph* graph = g_edit->graph(edit);
   hrt_node_info info = {.struct_size = sizeof info};
@@ -113,7 +126,8 @@ static hrt_status* rewrite(const hrt_pass* pass, hrt_pass_run* run, hrt_edit* ed
   if (strcmp(what, "cycle") == 0) return g_edit->set_input(edit, node, 0, info.outputs[0]);
   if (strcmp(what, "remove_used") == 0) return g_edit->remove_node(edit, node);
   if (strcmp(what, "unknown_op") == 0 || strcmp(what, "wrong_type") == 0) {
-    hrt_node_desc d = {.struct_size = sizeof d, .domain = "", .inputs = info.inputs, .input_count = 1, .output_count = 1};
+    hrt_node_desc d = {
+        .struct_size = sizeof d, .domain = "", .inputs = info.inputs, .input_count = 1, .output_count = 1};
     d.op_type = strcmp(what, "wrong_type") == 0 ? "Shape" : "NoSuchOperator";
     uint32_t out;
     status = g_edit->add_node(edit, &d, NULL, &out);
@@ -125,13 +139,22 @@ static hrt_status* rewrite(const hrt_pass* pass, hrt_pass_run* run, hrt_edit* ed
 }
 
 #define PASS(name) {sizeof(hrt_pass), name, "", HRT_PHASE_CLEANUP, rewrite, name}
-static const hrt_pass g_pass_list[] = {PASS("lie"),        PASS("cycle"),       PASS("remove_used"), PASS("unknown_op"),
-                                       PASS("wrong_type"), PASS("drop_outputs"), PASS("no_such_ids"), PASS("gives_up")};
+static const hrt_pass g_pass_list[] = {PASS("lie"),         PASS("cycle"),      PASS("remove_used"),
+                                       PASS("unknown_op"),  PASS("wrong_type"), PASS("drop_outputs"),
+                                       PASS("no_such_ids"), PASS("gives_up")};
 static const hrt_pass g_no_function = {sizeof(hrt_pass), "no_function", "", HRT_PHASE_CLEANUP, NULL, NULL};
 static const hrt_pass g_short = {8, "short", "", HRT_PHASE_CLEANUP, rewrite, "lie"};
-static const hrt_pass* const g_passes[] = {&g_pass_list[0], &g_pass_list[1], &g_pass_list[2], &g_pass_list[3],
-                                           &g_pass_list[4], &g_pass_list[5], &g_pass_list[6], &g_pass_list[7],
-                                           &g_no_function,  &g_short,        NULL};
+static const hrt_pass* const g_passes[] = {&g_pass_list[0],
+                                           &g_pass_list[1],
+                                           &g_pass_list[2],
+                                           &g_pass_list[3],
+                                           &g_pass_list[4],
+                                           &g_pass_list[5],
+                                           &g_pass_list[6],
+                                           &g_pass_list[7],
+                                           &g_no_function,
+                                           &g_short,
+                                           NULL};
 static const hrt_pass_api g_pass_api = {sizeof(hrt_pass_api), g_passes, sizeof g_passes / sizeof *g_passes};
 
 /* ------------------------------------------------------------------------------------ operators */
@@ -164,10 +187,18 @@ static const hrt_op_param g_typeless = {sizeof(hrt_op_param), "x", NULL, 0};
 static const hrt_op_param g_short_param = {16, "x", "float32", 0};
 static const hrt_op_attr g_bad_attr = {sizeof(hrt_op_attr), NULL, HRT_ATTR_INT, 0, ""};
 static const hrt_op_constraint g_bad_constraint = {sizeof(hrt_op_constraint), NULL, 0, 0, 0};
-#define OP(name_, input_, compute_)                                                                        \
-  {.struct_size = sizeof(hrt_op), .domain = "test", .name = name_, .since_version = 1, .inputs = input_,   \
-   .input_count = 1, .outputs = &g_param, .output_count = 1, .param_stride = sizeof(hrt_op_param),         \
-   .infer = infer, .compute = compute_}
+#define OP(name_, input_, compute_)      \
+  {.struct_size = sizeof(hrt_op),        \
+   .domain = "test",                     \
+   .name = name_,                        \
+   .since_version = 1,                   \
+   .inputs = input_,                     \
+   .input_count = 1,                     \
+   .outputs = &g_param,                  \
+   .output_count = 1,                    \
+   .param_stride = sizeof(hrt_op_param), \
+   .infer = infer,                       \
+   .compute = compute_}
 static hrt_op g_ops[] = {OP("WritesNothing", &g_param, writes_nothing),
                          OP("WritesTooMuch", &g_param, writes_too_much),
                          OP("Nameless", &g_nameless, NULL),
@@ -238,11 +269,13 @@ const hrt_plugin_manifest* hrt_plugin_query(uint32_t host_abi) {
   if (strrchr(g_how, '.')) *strrchr(g_how, '.') = 0;
   snprintf(g_id, sizeof g_id, "test.%s", how("wrong_id") ? "somebody.else" : g_how);
   if (how("null_query")) return NULL;
-  manifest = (hrt_plugin_manifest){sizeof manifest, HRT_ABI, g_id, "1.0.0", "", init, shut_down, get_interface};
+  manifest =
+      (hrt_plugin_manifest){sizeof manifest, HRT_ABI, g_id, "1.0.0", "", init, shut_down, get_interface};
   if (how("wrong_abi")) manifest.abi = 99;
   if (how("short_structure")) manifest.struct_size = offsetof(hrt_plugin_manifest, get_interface);
   if (how("no_id")) manifest.id = NULL;
   if (how("no_interfaces")) manifest.get_interface = NULL;
-  if (how("only_what_it_must")) manifest.version = manifest.description = NULL, manifest.init = NULL, manifest.shutdown = NULL;
+  if (how("only_what_it_must"))
+    manifest.version = manifest.description = NULL, manifest.init = NULL, manifest.shutdown = NULL;
   return &manifest;
 }

@@ -34,7 +34,7 @@ void PluginFolder::add_manifest(const std::string& name, std::map<std::string, s
   utsname machine{};
   ::uname(&machine);
   const fs::path library = path_ / (name + ".so");
-  const std::string hash = fs::exists(library) ? sha256_hex(MappedFile::open(library)->bytes()) : "";
+  const std::string hash = fs::is_regular_file(library) ? sha256_hex(MappedFile::open(library)->bytes()) : "";
   auto quoted = [](const std::string& text) { return "\"" + text + "\""; };
   fields.insert({{"id", quoted("test." + name)},
                  {"kinds", R"(["backend", "ops", "pass"])"},
@@ -70,10 +70,10 @@ const Plugin& PluginFolder::plugin(Runtime& runtime, const std::string& name) co
   throw std::runtime_error("no candidate " + name);
 }
 
-std::unique_ptr<Graph> small_graph() {
+std::unique_ptr<Graph> small_graph(Runtime& runtime) {
   Builder b;
   b.outputs({b.node("Neg", {b.node("Relu", {b.input("x", Type::tensor(HRT_FLOAT32, {10}))})})});
-  return b.finish_without_runtime();
+  return b.finish_in(runtime);
 }
 
 SessionOptions on(const std::string& device, Fallback fallback) {

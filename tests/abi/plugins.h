@@ -35,7 +35,7 @@ class PluginFolder {
 };
 
 // y = Neg(Relu(x)), on ten floats.
-std::unique_ptr<Graph> small_graph();
+std::unique_ptr<Graph> small_graph(Runtime& runtime);
 SessionOptions on(const std::string& device, Fallback fallback = Fallback::kDeny);
 
 }  // namespace hrt::test

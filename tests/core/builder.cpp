@@ -45,9 +45,10 @@ ValueId Builder::node(const std::string& op, std::vector<ValueId> inputs, std::v
   return transaction().graph().node(id).outputs[0];
 }
 
-std::unique_ptr<Graph> Builder::finish() {
+std::unique_ptr<Graph> Builder::finish_in(Runtime& runtime) {
   t_->commit();
-  runtime();  // operators are there from here on
+  t_.reset();  // a transaction must not outlive its graph
+  runtime.registry().ops();  // there from here on
   annotate(*graph_);
   verify_structure(*graph_);
   return std::move(graph_);

@@ -35,7 +35,8 @@ class Builder {
                  size_t outputs = 1, const std::string& name = "");
   ValueId node(const std::string& op, std::vector<ValueId> inputs, std::vector<Attribute> attributes = {});
   void outputs(std::vector<ValueId> values) { transaction().set_outputs(std::move(values)); }
-  std::unique_ptr<Graph> finish();
+  std::unique_ptr<Graph> finish() { return finish_in(runtime()); }
+  std::unique_ptr<Graph> finish_in(Runtime& runtime);
 
  private:
   std::unique_ptr<Graph> graph_;

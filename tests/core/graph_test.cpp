@@ -156,6 +156,48 @@ TEST(Transaction, AbandonedBodiesLeaveNoUses) {
   EXPECT_EQ(s.g.value(s.a_out).consumers, std::vector<NodeId>{s.b});
 }
 
+// A rollback undoes edits of a graph and of its bodies in the reverse of the order in which they were made.
+TEST(Transaction, BodiesAreUndoneInTurnWithWhatIsAroundThem) {
+  Chain s;
+  const std::string before = to_text(s.g);
+  {
+    Transaction t(s.g);
+    const NodeId loop = t.add_node("", "Loop", "l", {}, {{"l_out"}}, {});
+    t.add_body(loop, "body", "inner").add_capture(s.a_out);
+    t.replace_uses(s.a_out, s.x);  // moves the capture
+    t.remove_node(s.a);
+  }
+  EXPECT_EQ(to_text(s.g), before);
+  EXPECT_NO_THROW(verify_structure(s.g));
+  EXPECT_EQ(s.g.value(s.a_out).consumers, std::vector<NodeId>{s.b});
+}
+
+TEST(Transaction, ABodyMayGoAgainWithTheNodeThatHoldsIt) {
+  Chain s;
+  Transaction t(s.g);
+  const NodeId loop = t.add_node("", "Loop", "l", {}, {{"l_out"}}, {});
+  Transaction& body = t.add_body(loop, "body", "inner");
+  body.add_capture(s.a_out);
+  t.remove_node(loop);
+  t.commit();
+  EXPECT_NO_THROW(verify_structure(s.g));
+  EXPECT_EQ(s.g.value(s.a_out).consumers, std::vector<NodeId>{s.b});
+}
+
+TEST(Graph, TwoInputsOfOneNameAreTheModelsFault) {
+  Graph g;
+  Transaction t(g);
+  t.add_input("x", Type());
+  t.add_input("x", Type());
+  t.commit();
+  try {
+    verify_structure(g);
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), HRT_ERROR_BAD_DATA);
+  }
+}
+
 TEST(Extract, TakesTheBoundaryWithIt) {
   Chain s;
   const Extracted e = extract(s.g, std::span(&s.b, 1));

@@ -89,8 +89,9 @@ TEST(Partition, ClustersAreConvexOfOneDeviceAndInOrder) {
     for (const NodeId a : graph->nodes())
       for (const NodeId b : graph->nodes())
         for (const NodeId between : graph->nodes())
-          if (step_of[a] == step_of[b] && reach[a][between] && reach[between][b])
+          if (step_of[a] == step_of[b] && reach[a][between] && reach[between][b]) {
             ASSERT_EQ(step_of[between], step_of[a]) << "a path leaves the cluster and comes back";
+          }
   }
 }
 

@@ -172,7 +172,9 @@ TEST(Plan, TheOrderAndTheCountsAgreeWithTheEdges) {
     for (const NodeId n : c.graph->nodes())
       for (const ValueId v : c.graph->node(n).inputs)
         for (const uint32_t r : readers(c, v))
-          if (const uint32_t m = maker(c, v); m != HRT_NONE && m != r) ASSERT_TRUE(before[m][r]);
+          if (const uint32_t m = maker(c, v); m != HRT_NONE && m != r) {
+            ASSERT_TRUE(before[m][r]);
+          }
   }
 }
 

@@ -13,6 +13,7 @@ Panels panels_of(int64_t n) { return {ceil_div(n, kLanes)}; }
 // One panel of B. With a transposed B, or a scale, in squares that use cache lines whole.
 void pack_panel(const float* b, Strides strides, int64_t k, int64_t n, int64_t panel, float scale,
                 float* to) {
+  if (k == 0) return;  // b may be NULL then
   const Panels panels = panels_of(n);
   const int64_t c0 = panels.first(panel) * kLanes, width = panels.width(panel) * kLanes;
   const int64_t columns = std::min(width, n - c0);

@@ -208,7 +208,8 @@ typedef struct hrt_plugin_manifest {
    * shutdown, listed as refused with the status' message, and the host goes on without it. */
   hrt_status* (*init)(const hrt_host* host, const char* library_path);
 
-  /* [load-thread] Called once, after every object that the plugin made was destroyed. */
+  /* [load-thread] Called once, after every object that the plugin made was destroyed. The library stays
+   * mapped: a host that is made anew in the same process calls init again. */
   void (*shutdown)(void);
 
   /* [any-thread] The interface structure with this id, or NULL when the plugin has none. Pure; the
