@@ -47,7 +47,8 @@ ValueId Builder::node(const std::string& op, std::vector<ValueId> inputs, std::v
 
 std::unique_ptr<Graph> Builder::finish_in(Runtime& runtime) {
   t_->commit();
-  t_.reset();  // a transaction must not outlive its graph
+  t_.reset();
+  t_.reset();                // a transaction must not outlive its graph
   runtime.registry().ops();  // there from here on
   annotate(*graph_);
   verify_structure(*graph_);
