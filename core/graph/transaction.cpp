@@ -11,7 +11,8 @@
 namespace hrt {
 
 Transaction::~Transaction() {
-  if (!outer_) rollback();
+  // Once committed it no longer looks at the graph, which may be gone by then.
+  if (!outer_ && !undo_.empty()) rollback();
 }
 
 void Transaction::record(std::function<void()> undo, std::string line) {
