@@ -74,6 +74,12 @@ class Activation {
   // The attributes that hold it, for schemas.
   static constexpr AttrSpec kName{"activation", HRT_ATTR_STRING, "none"};
   static constexpr AttrSpec kParams{"activation_params", HRT_ATTR_FLOATS};
+  // The attributes of a fused operator: those of the plain one, and the activation's.
+  static std::vector<AttrSpec> attrs(std::vector<AttrSpec> plain = {}) {
+    plain.push_back(kName);
+    plain.push_back(kParams);
+    return plain;
+  }
 
  private:
   enum Kind { kNone, kRelu, kLeakyRelu, kClip, kSigmoid, kTanh, kHardSigmoid, kHardSwish, kSwish };

@@ -5,13 +5,6 @@
 namespace hrt::ops {
 namespace {
 
-std::vector<AttrSpec> attrs() {
-  std::vector<AttrSpec> a = conv_attrs();
-  a.push_back(Activation::kName);
-  a.push_back(Activation::kParams);
-  return a;
-}
-
 const Register fused_conv(Op{
     .domain = "hrt",
     .name = "FusedConv",
@@ -19,7 +12,7 @@ const Register fused_conv(Op{
     .doc = "act(conv(X, W) + B + Z)",
     .inputs = {{"X", "T"}, {"W", "T"}, {"B", "T", HRT_PARAM_OPTIONAL}, {"Z", "T", HRT_PARAM_OPTIONAL}},
     .outputs = {{"Y", "T"}},
-    .attrs = attrs(),
+    .attrs = Activation::attrs(conv_attrs()),
     .types = {{"T", kFloat}},
     .inplace = {{3, 0}},
     .infer = [](const Infer& c) { infer_convolution(c, c.dtype(0), 0, 1); },

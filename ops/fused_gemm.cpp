@@ -5,13 +5,6 @@
 namespace hrt::ops {
 namespace {
 
-std::vector<AttrSpec> attrs() {
-  std::vector<AttrSpec> a = gemm_attrs();
-  a.push_back(Activation::kName);
-  a.push_back(Activation::kParams);
-  return a;
-}
-
 const Register fused_gemm(Op{
     .domain = "hrt",
     .name = "FusedGemm",
@@ -19,7 +12,7 @@ const Register fused_gemm(Op{
     .doc = "act(alpha * A' * B' + beta * C)",
     .inputs = {{"A", "T"}, {"B", "T"}, {"C", "T", HRT_PARAM_OPTIONAL}},
     .outputs = {{"Y", "T"}},
-    .attrs = attrs(),
+    .attrs = Activation::attrs(gemm_attrs()),
     .types = {{"T", kFloat}},
     .infer = infer_gemm,
     .compute = [](const Kernel& c) { compute_gemm(c, Activation(c.node())); },

@@ -12,7 +12,7 @@ const Register fused_matmul(Op{
     .doc = "act(A * B + bias)",
     .inputs = {{"A", "T"}, {"B", "T"}, {"bias", "T", HRT_PARAM_OPTIONAL}},
     .outputs = {{"Y", "T"}},
-    .attrs = {Activation::kName, Activation::kParams},
+    .attrs = Activation::attrs(),
     .types = {{"T", kFloat}},
     .infer = [](const Infer& c) { infer_matmul(c, c.dtype(0), 0, 1); },
     .compute = [](const Kernel& c) { compute_matmul(c, true, Activation(c.node())); },

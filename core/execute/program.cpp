@@ -14,6 +14,8 @@ namespace {
 // Constants larger than this are not kept for inference at other shapes: no shape is computed from them.
 constexpr size_t kInferenceBytes = 64 * 1024;
 
+}  // namespace
+
 std::vector<Support> query_device(Device& device, const Graph& graph) {
   const size_t count = graph.nodes().size();
   std::vector<hrt_node_support> raw(count);
@@ -27,8 +29,6 @@ std::vector<Support> query_device(Device& device, const Graph& graph) {
   }
   return out;
 }
-
-}  // namespace
 
 bool PreparedStage::matches(const std::vector<const hrt_value*>& values) const {
   for (const Key& k : key) {

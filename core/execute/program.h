@@ -45,6 +45,9 @@ class PreparedStage {
   std::vector<Prepared> prepared;                           // by index into plan.steps
 };
 
+// What a device says to the nodes of a graph, in their order.
+std::vector<Support> query_device(Device& device, const Graph& graph);
+
 class Program {
  public:
   // Partitions and compiles. The graph must outlive the program; weights that devices have packed are

@@ -114,11 +114,7 @@ struct Session::Impl {
   }
 
   bool first_choice_accepts(const Graph& g, NodeId id) {
-    const Extracted sub = extract(g, std::span(&id, 1));
-    Device& d = *devices.front();
-    hrt_node_support support{sizeof(hrt_node_support), 0, "", 0, 0, 0};
-    check(d.api().query_nodes(d.handle(), sub.graph.get(), &support, 1, sizeof(support)), d.name());
-    return support.supported != 0;
+    return query_device(*devices.front(), *extract(g, std::span(&id, 1)).graph).front().supported;
   }
 
   void optimise() {
