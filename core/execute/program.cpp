@@ -25,7 +25,7 @@ std::vector<Support> query_device(Device& device, const Graph& graph) {
   std::vector<Support> out(count);
   for (size_t i = 0; i < count; ++i) {
     raw[i].reason[sizeof(raw[i].reason) - 1] = 0;
-    out[i] = {raw[i].supported != 0, fmt::format("{}: {}", device.name(), raw[i].reason), raw[i].latency_us};
+    out[i] = {raw[i].supported != 0, raw[i].reason, raw[i].latency_us};
   }
   return out;
 }
@@ -40,9 +40,10 @@ bool PreparedStage::matches(const std::vector<const hrt_value*>& values) const {
 }
 
 Program::Program(Graph& graph, const CompileOptions& options) : graph_(graph), options_(options) {
-  partition_ = hrt::partition(graph_, options_.devices.size(), [&](size_t d, const Graph& g) {
-    return query_device(*options_.devices[d], g);
-  });
+  std::vector<std::string> names;
+  for (const Device* d : options_.devices) names.push_back(d->name());
+  partition_ = hrt::partition(
+      graph_, names, [&](size_t d, const Graph& g) { return query_device(*options_.devices[d], g); });
   steps_.resize(partition_.steps.size());
   for (uint32_t i = 0; i < steps_.size(); ++i) {
     if (partition_.steps[i].device >= 0)

@@ -148,8 +148,8 @@ class Analysis {
   std::set<ValueId> shape_data_;
 };
 
-std::vector<NodeChoice> choose(const Graph& graph, const Analysis& analysis, size_t devices,
-                               const Query& query) {
+std::vector<NodeChoice> choose(const Graph& graph, const Analysis& analysis,
+                               std::span<const std::string> devices, const Query& query) {
   std::vector<NodeChoice> choices(graph.node_limit());
   std::vector<NodeId> open;
   for (const NodeId id : graph.nodes()) {
@@ -159,7 +159,7 @@ std::vector<NodeChoice> choose(const Graph& graph, const Analysis& analysis, siz
       open.push_back(id);
     }
   }
-  for (size_t d = 0; d < devices && !open.empty(); ++d) {
+  for (size_t d = 0; d < devices.size() && !open.empty(); ++d) {
     // Devices see the nodes that may be theirs, and the values around them, as a graph of its own.
     const Extracted sub = extract(graph, open);
     const auto support = query(d, *sub.graph);
@@ -182,7 +182,7 @@ std::vector<NodeChoice> choose(const Graph& graph, const Analysis& analysis, siz
   for (const NodeId id : open) {
     std::string reasons;
     for (const auto& r : choices[id].refusals)
-      reasons += fmt::format("{}{}", reasons.empty() ? "" : "; ", r.reason);
+      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", devices[r.device], r.reason);
     fail(HRT_ERROR_UNSUPPORTED, "{} runs on none of the chosen devices: {}", graph.node(id).describe(),
          reasons);
   }
@@ -245,7 +245,7 @@ std::vector<Step> cluster(const Graph& graph, const Analysis& analysis,
 
 }  // namespace
 
-Partition partition(Graph& graph, size_t devices, const Query& query) {
+Partition partition(Graph& graph, std::span<const std::string> devices, const Query& query) {
   Analysis analysis(graph);
   analysis.run();
   Partition p;

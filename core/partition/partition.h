@@ -14,6 +14,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -54,9 +55,9 @@ struct Support {
 };
 using Query = std::function<std::vector<Support>(size_t device, const Graph& graph)>;
 
-// Splits a graph for `devices` devices in order of preference. Writes the types that clusters are to be
-// compiled for into the graph: dimensions that only a run can tell become symbols. Throws
-// HRT_ERROR_UNSUPPORTED when nobody can run a node, naming it and every reason.
-Partition partition(Graph& graph, size_t devices, const Query& query);
+// Splits a graph for the devices of these names, in order of preference. Writes the types that clusters are
+// to be compiled for into the graph: dimensions that only a run can tell become symbols. Throws
+// HRT_ERROR_UNSUPPORTED when nobody can run a node, naming it, every device and its reason.
+Partition partition(Graph& graph, std::span<const std::string> devices, const Query& query);
 
 }  // namespace hrt

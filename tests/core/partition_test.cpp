@@ -63,12 +63,13 @@ TEST(Partition, ClustersAreConvexOfOneDeviceAndInOrder) {
       for (size_t d = 0; d + 1 < devices; ++d) list.push_back(random() % 2);
       list.push_back(1);  // the last one takes everything
     }
-    const Partition p = partition(*graph, devices, [&](size_t d, const Graph& asked) {
-      std::vector<Support> answers;
-      for (const NodeId id : asked.nodes())
-        answers.push_back({takes.at(asked.node(id).name)[d] != 0, "does not like it", 1.0});
-      return answers;
-    });
+    const Partition p = partition(
+        *graph, std::vector<std::string>(devices, "some device"), [&](size_t d, const Graph& asked) {
+          std::vector<Support> answers;
+          for (const NodeId id : asked.nodes())
+            answers.push_back({takes.at(asked.node(id).name)[d] != 0, "does not like it", 1.0});
+          return answers;
+        });
 
     std::map<NodeId, size_t> step_of;
     for (size_t s = 0; s < p.steps.size(); ++s) {
@@ -101,8 +102,8 @@ TEST(Partition, WhatNobodyTakesIsAnErrorWithEveryReason) {
   b.outputs({b.transaction().graph().node(id).outputs[0]});
   const auto graph = b.finish();
   const auto failure = failure_of([&] {
-    partition(*graph, 2, [](size_t d, const Graph&) {
-      return std::vector<Support>{{false, d == 0 ? "first: too cold" : "second: too warm", 0}};
+    partition(*graph, std::vector<std::string>{"first", "second"}, [](size_t d, const Graph&) {
+      return std::vector<Support>{{false, d == 0 ? "too cold" : "too warm", 0}};
     });
   });
   EXPECT_EQ(failure.code, HRT_ERROR_UNSUPPORTED);
@@ -111,7 +112,7 @@ TEST(Partition, WhatNobodyTakesIsAnErrorWithEveryReason) {
 }
 
 Partition all_on_one(Graph& graph) {
-  return partition(graph, 1, [](size_t, const Graph& asked) {
+  return partition(graph, std::vector<std::string>{"only"}, [](size_t, const Graph& asked) {
     return std::vector<Support>(asked.nodes().size(), {true, "", 1.0});
   });
 }

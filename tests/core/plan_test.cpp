@@ -61,12 +61,13 @@ Case random_case(std::mt19937& random) {
   }
   b.outputs({values.back().id});
   c.graph = b.finish();
-  c.parts = partition(*c.graph, 3, [&](size_t d, const Graph& asked) {
-    std::vector<Support> answers;
-    for (size_t i = 0; i < asked.nodes().size(); ++i)
-      answers.push_back({d == 2 || random() % 3 == 0, "", 1.0});
-    return answers;
-  });
+  c.parts =
+      partition(*c.graph, std::vector<std::string>(3, "some device"), [&](size_t d, const Graph& asked) {
+        std::vector<Support> answers;
+        for (size_t i = 0; i < asked.nodes().size(); ++i)
+          answers.push_back({d == 2 || random() % 3 == 0, "", 1.0});
+        return answers;
+      });
   for (Step& s : c.parts.steps)
     if (s.nodes.size() == 1 && random() % 2) s.device = -1;
   Facts facts(*c.graph);
@@ -184,9 +185,9 @@ TEST(Plan, StepsWhoseResultsAreKnownAreLeftOut) {
   const ValueId shape = b.node("Shape", {x});
   b.outputs({shape, b.node("Neg", {x})});
   const auto graph = b.finish();
-  const Partition p = partition(*graph, 1, [](size_t, const Graph& asked) {
-    return std::vector<Support>(asked.nodes().size(), {true, "", 1.0});
-  });
+  const Partition p = partition(
+      *graph, std::vector<std::string>(1, "some device"),
+      [](size_t, const Graph& asked) { return std::vector<Support>(asked.nodes().size(), {true, "", 1.0}); });
   Facts facts(*graph);
   facts[x].type = Type::tensor(HRT_FLOAT32, {3, 4});
   const StagePlan plan = plan_stage(*graph, p, 0, facts, [](uint32_t, const Facts&) { return 0; });
@@ -203,9 +204,9 @@ TEST(Plan, ShapesOtherThanTheDeclaredOnesAreRefused) {
   b.transaction().declare_type(y, Type::tensor(HRT_FLOAT32, {4}));
   b.outputs({b.node("Neg", {y})});
   const auto graph = b.finish();
-  const Partition p = partition(*graph, 1, [](size_t, const Graph& asked) {
-    return std::vector<Support>(asked.nodes().size(), {true, "", 1.0});
-  });
+  const Partition p = partition(
+      *graph, std::vector<std::string>(1, "some device"),
+      [](size_t, const Graph& asked) { return std::vector<Support>(asked.nodes().size(), {true, "", 1.0}); });
   Facts facts(*graph);
   facts[x].type = Type::tensor(HRT_FLOAT32, {5});
   const auto failure =
@@ -221,11 +222,12 @@ TEST(Plan, ALongChainIsPlannedInReasonableTimeAndSpace) {
   for (int i = 0; i < 10000; ++i) v = b.node("Cos", {v});
   b.outputs({v});
   const auto graph = b.finish();
-  const Partition p = partition(*graph, 2, [](size_t d, const Graph& asked) {
-    std::vector<Support> answers;
-    for (const NodeId id : asked.nodes()) answers.push_back({d == 1 || id % 2 == 0, "", 1.0});
-    return answers;
-  });
+  const Partition p =
+      partition(*graph, std::vector<std::string>(2, "some device"), [](size_t d, const Graph& asked) {
+        std::vector<Support> answers;
+        for (const NodeId id : asked.nodes()) answers.push_back({d == 1 || id % 2 == 0, "", 1.0});
+        return answers;
+      });
   Facts facts(*graph);
   facts[x].type = Type::tensor(HRT_FLOAT32, {100});
   const StagePlan plan = plan_stage(*graph, p, 0, facts, [](uint32_t, const Facts&) { return 0; });
