@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/execute/handoff.h"
+#include "core/base/handoff.h"
 #include "core/plugin/status.h"
 
 namespace hrt {
@@ -216,9 +216,15 @@ void Context::run_as_ready(Stage& stage) {
     stage.waiting[i].store(steps[i].wait_for, std::memory_order_relaxed);
   Handoff handoff;
   tbb::task_group group;
+  auto hand_over = [&](auto& start, uint32_t i) {
+    handoff.give();
+    group.run([&start, &handoff, i] {
+      const Handoff::Work work(handoff);
+      start(start, i);
+    });
+  };
   // Whoever finishes a step starts those that waited for it alone; one of them on its own thread.
   auto start = [&](auto& self, uint32_t i) -> void {
-    const Handoff::Work work(handoff);
     for (uint32_t next = i; next != HRT_NONE;) {
       const uint32_t now = std::exchange(next, HRT_NONE);
       run_step(stage, now);
@@ -227,15 +233,13 @@ void Context::run_as_ready(Stage& stage) {
         if (next == HRT_NONE) {
           next = s;
         } else {
-          handoff.give();
-          group.run([&self, s] { self(self, s); });
+          hand_over(self, s);
         }
       }
     }
   };
-  handoff.give();
   for (uint32_t i = 0; i < steps.size(); ++i)
-    if (steps[i].wait_for == 0) group.run([&start, i] { start(start, i); });
+    if (steps[i].wait_for == 0) hand_over(start, i);
   group.wait();  // rethrows; the steps that waited for the one that failed never start
 }
 

@@ -8,7 +8,7 @@
 #include <map>
 #include <mutex>
 
-#include "core/execute/handoff.h"
+#include "core/base/handoff.h"
 #include "core/plan/arena.h"
 #include "core/plugin/host.h"
 #include "core/plugin/registry.h"

@@ -9,9 +9,9 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "core/base/handoff.h"
 #include "core/base/log.h"
 #include "core/execute/context.h"
-#include "core/execute/handoff.h"
 #include "core/execute/program.h"
 #include "core/pass/pipeline.h"
 #include "core/plugin/infer.h"

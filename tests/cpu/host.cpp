@@ -15,6 +15,8 @@
 
 #include <hrt/plugin.hpp>
 
+#include "core/base/handoff.h"
+
 struct hrt_status {
   hrt_code code;
   std::string message;
@@ -258,9 +260,12 @@ const hrt_run_api kRun = [] {
   t.concurrency = [] { return uint32_t(g_concurrency); };
   t.parallel_for = [](int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t, uint32_t), void* user) {
     if (g_concurrency == 1 || n <= grain) return body(user, 0, n, 0);
+    Handoff handoff;
+    handoff.give();
     tbb::parallel_for(
         tbb::blocked_range<int64_t>(0, n, size_t(grain)),
         [&](const tbb::blocked_range<int64_t>& r) {
+          const Handoff::Work work(handoff);
           body(user, r.begin(), r.end(), uint32_t(tbb::this_task_arena::current_thread_index()));
         },
         tbb::simple_partitioner());
