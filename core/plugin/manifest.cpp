@@ -40,7 +40,7 @@ T field(const json& j, const char* key) {
 
 template <class T>
 T field(const json& j, const char* key, T otherwise) {
-  return j.contains(key) ? field<T>(j, key) : otherwise;
+  return j.contains(key) ? field<T>(j, key) : std::move(otherwise);
 }
 
 }  // namespace

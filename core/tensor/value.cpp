@@ -10,14 +10,14 @@ ValuePtr make_value(Tensor tensor) {
   return v;
 }
 
-ValuePtr make_sequence(Type element, std::vector<ValuePtr> items) {
+ValuePtr make_sequence(Type element, const std::vector<ValuePtr>& items) {
   auto v = std::make_shared<hrt_value>();
   v->type = Type::sequence(std::move(element));
-  for (ValuePtr& item : items) v->items.push_back(own(item));
+  for (const ValuePtr& item : items) v->items.push_back(own(item));
   return v;
 }
 
-ValuePtr make_optional(Type element, ValuePtr item_or_null) {
+ValuePtr make_optional(Type element, const ValuePtr& item_or_null) {
   auto v = std::make_shared<hrt_value>();
   v->type = Type::optional(std::move(element));
   if (item_or_null) v->items.push_back(own(item_or_null));

@@ -21,8 +21,8 @@ namespace hrt {
 using ValuePtr = std::shared_ptr<const hrt_value>;
 
 ValuePtr make_value(Tensor tensor);
-ValuePtr make_sequence(Type element, std::vector<ValuePtr> items);
-ValuePtr make_optional(Type element, ValuePtr item_or_null);
+ValuePtr make_sequence(Type element, const std::vector<ValuePtr>& items);
+ValuePtr make_optional(Type element, const ValuePtr& item_or_null);
 // The value itself, or a copy of it when its bytes (or those of something inside) are borrowed.
 ValuePtr own(const ValuePtr& value);
 

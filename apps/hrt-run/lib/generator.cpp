@@ -22,7 +22,7 @@ double Generator::normal() {
   int64_t sum = 0;
   for (int i = 0; i < kParts; i += 4)
     for (uint64_t bits = engine_(), k = 0; k < 4; ++k, bits >>= 16) sum += int64_t(bits & 0xffff);
-  return (double(sum) + kParts * 0.5) / 65536 - kParts / 2;
+  return (double(sum) + kParts * 0.5) / 65536 - kParts / 2.0;
 }
 
 Tensor Generator::tensor(const Type& type) {
