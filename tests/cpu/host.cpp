@@ -202,7 +202,11 @@ const hrt_graph_api kGraph = [] {
       out->s = {a.s.data(), a.s.size()};
       out->ints = a.ints.data();
       out->floats = a.floats.data();
-      out->count = a.type == HRT_ATTR_INTS ? a.ints.size() : a.floats.size();
+      static thread_local std::vector<hrt_str> strings;  // until the next call
+      strings.clear();
+      for (const std::string& v : a.strings) strings.push_back({v.data(), v.size()});
+      out->strings = strings.data();
+      out->count = std::max({a.ints.size(), a.floats.size(), a.strings.size()});
     }
     return nullptr;
   };

@@ -57,6 +57,7 @@ struct Attr {
   std::string s;
   std::vector<int64_t> ints;
   std::vector<float> floats;
+  std::vector<std::string> strings;
 
   Attr(std::string n, int v) : name(std::move(n)), type(HRT_ATTR_INT), i(v) {}
   Attr(std::string n, int64_t v) : name(std::move(n)), type(HRT_ATTR_INT), i(v) {}
@@ -66,6 +67,8 @@ struct Attr {
   Attr(std::string n, std::vector<int64_t> v) : name(std::move(n)), type(HRT_ATTR_INTS), ints(std::move(v)) {}
   Attr(std::string n, std::vector<float> v)
       : name(std::move(n)), type(HRT_ATTR_FLOATS), floats(std::move(v)) {}
+  Attr(std::string n, std::vector<std::string> v)
+      : name(std::move(n)), type(HRT_ATTR_STRINGS), strings(std::move(v)) {}
 };
 
 struct Out {  // the type of a node's output
