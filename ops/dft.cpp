@@ -58,25 +58,26 @@ void compute(const Kernel& c) {
   const int64_t inner = element_count(x.dims().subspan(size_t(p.axis) + 1)) / parts;
   const int64_t lines = element_count(x.dims().first(size_t(p.axis))) * inner,
                 used = std::min(in_n, p.length);
-  const Fourier transform(p.length, p.inverse ? 1 : -1);
   dispatch(Floats{}, x.dtype(), [&]<class T>() {
+    using Complex = std::complex<acc_t<T>>;
+    const Fourier<acc_t<T>> transform(p.length, p.inverse ? 1 : -1);
     for (int64_t l = 0; l < lines; ++l) {
       c.check_cancelled();
       std::vector<Complex> line(static_cast<size_t>(p.length));
       for (int64_t i = 0; i < used; ++i) {
         const T* in = x.data<T>() + ((l / inner * in_n + i) * inner + l % inner) * parts;
-        line[size_t(i)] = Complex(double(in[0]), parts == 2 ? double(in[1]) : 0);
+        line[size_t(i)] = Complex(in[0], parts == 2 ? acc_t<T>(in[1]) : 0);
       }
       if (p.onesided && p.inverse) {  // the other half is the mirrored conjugate
         for (int64_t i = p.length / 2 + 1; i < p.length; ++i)
           line[size_t(i)] = std::conj(line[size_t(p.length - i)]);
       }
-      const std::vector<Complex> result = transform(line);
+      const std::vector<Complex> result = transform(line, parts == 1 && !p.inverse);
       for (int64_t k = 0; k < out_n; ++k) {
-        const Complex v = p.inverse ? result[size_t(k)] / double(p.length) : result[size_t(k)];
+        const Complex v = p.inverse ? result[size_t(k)] / acc_t<T>(p.length) : result[size_t(k)];
         T* out = y.data<T>() + ((l / inner * out_n + k) * inner + l % inner) * out_parts;
-        out[0] = T(acc_t<T>(v.real()));
-        if (out_parts == 2) out[1] = T(acc_t<T>(v.imag()));
+        out[0] = T(v.real());
+        if (out_parts == 2) out[1] = T(v.imag());
       }
     }
   });

@@ -46,19 +46,20 @@ void compute(const Kernel& c) {
   const auto weights = window ? to_doubles(*window) : std::vector<double>(size_t(length), 1);
   require(int64_t(weights.size()) == length, "a window of ", weights.size(), " for frames of ", length);
   const Tensor y = c.output(0, x.dtype(), Dims{x.dim(0), f.count, f.bins, 2});
-  const Fourier transform(length, -1);
-  std::vector<Complex> frame(static_cast<size_t>(length));
   dispatch(Floats{}, x.dtype(), [&]<class T>() {
+    using Complex = std::complex<acc_t<T>>;
+    const Fourier<acc_t<T>> transform(length, -1);
+    std::vector<Complex> frame(static_cast<size_t>(length));
     T* out = y.data<T>();
     for (int64_t n = 0; n < x.dim(0); ++n)
       for (int64_t k = 0; k < f.count; ++k) {
         const T* in = x.data<T>() + (n * signal + k * f.step) * parts;
         for (int64_t i = 0; i < length; ++i, in += parts)
-          frame[size_t(i)] = Complex(double(in[0]), parts == 2 ? double(in[1]) : 0) * weights[size_t(i)];
-        const std::vector<Complex> bins = transform(frame);
+          frame[size_t(i)] = Complex(in[0], parts == 2 ? acc_t<T>(in[1]) : 0) * acc_t<T>(weights[size_t(i)]);
+        const std::vector<Complex> bins = transform(frame, parts == 1);
         for (int64_t b = 0; b < f.bins; ++b) {
-          *out++ = T(acc_t<T>(bins[size_t(b)].real()));
-          *out++ = T(acc_t<T>(bins[size_t(b)].imag()));
+          *out++ = T(bins[size_t(b)].real());
+          *out++ = T(bins[size_t(b)].imag());
         }
       }
   });
