@@ -139,6 +139,32 @@ def resize(rng):
             yield Case("Resize", [floats(rng, dims), None, scales], constants=(2,), **attrs)
 
 
+def recurrent(rng):
+    """ONNX Runtime refuses layout 1."""
+    for op, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1)):
+        for direction in ("forward", "reverse", "bidirectional"):
+            steps, batch, size, hidden = (int(d) for d in rng.integers(1, 24, 4))
+            directions = 2 if direction == "bidirectional" else 1
+            layout = int(rng.integers(0, 8) == 0)
+            state = (batch, directions, hidden) if layout else (directions, batch, hidden)
+            rows = gates * hidden
+            inputs = [floats(rng, (batch, steps, size) if layout else (steps, batch, size), -1, 1),
+                      floats(rng, (directions, rows, size), -1, 1), floats(rng, (directions, rows, hidden), -0.3, 0.3)]
+            optional = [floats(rng, (directions, 2 * rows), -1, 1),
+                        rng.integers(1, steps + 1, batch).astype(np.int32), floats(rng, state, -1, 1)]
+            if op == "LSTM":
+                optional += [floats(rng, state, -1, 1), floats(rng, (directions, 3 * hidden), -1, 1)]
+            inputs += [value if rng.random() < 0.5 else None for value in optional]
+            attrs = {"hidden_size": hidden, "direction": direction, "layout": layout}
+            if rng.random() < 0.3:
+                attrs["clip"] = 0.7
+            if op == "GRU":
+                attrs["linear_before_reset"] = int(rng.integers(0, 2))
+            if op == "LSTM" and rng.random() < 0.2:
+                attrs["input_forget"] = 1
+            yield Case(op, inputs, 3 if op == "LSTM" else 2, constants=(1, 2) if rng.random() < 0.5 else (), **attrs)
+
+
 def model_of(case):
     names, inputs, constants = [], [], []
     for i, value in enumerate(case.inputs):
@@ -191,7 +217,7 @@ def main():
         root = args.keep or pathlib.Path(temporary)
         made = refused = 0
         for _ in range(args.count):
-            for family in (elementwise, normalisation, movement, resize):
+            for family in (elementwise, normalisation, movement, resize, recurrent):
                 for case in family(rng):
                     folder = root / f"{made + refused:05}_{case.op}"
                     if write(case, folder):

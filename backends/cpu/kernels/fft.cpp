@@ -115,6 +115,18 @@ void pass(int64_t count, int64_t run, const T* w_re, const T* w_im, Complex<T> x
 
 }  // namespace
 
+Root unit_root(int64_t k, int64_t n) {
+  const int64_t quarter = (8 * k + n) / (2 * n);  // the nearest
+  const double angle = std::numbers::pi / 2 * double(4 * k - quarter * n) / double(n);
+  const double c = std::cos(angle), s = std::sin(angle);
+  switch (quarter % 4) {
+    case 0: return {c, s};
+    case 1: return {-s, c};
+    case 2: return {-c, -s};
+    default: return {s, -c};
+  }
+}
+
 template <class T>
 Fft<T>::Fft(int64_t n, int64_t width) : n_(n), width_(width) {
   if (width_ == 1) {
@@ -136,9 +148,9 @@ Fft<T>::Fft(int64_t n, int64_t width) : n_(n), width_(width) {
 
 template <class T>
 void Fft<T>::add_root(int64_t k, int64_t n) {
-  const double angle = 2 * std::numbers::pi * double(k) / double(n);
-  re_.push_back(T(std::cos(angle)));
-  im_.push_back(T(-std::sin(angle)));
+  const Root root = unit_root(k, n);
+  re_.push_back(T(root.c));
+  im_.push_back(T(-root.s));
 }
 
 template <class T>
@@ -174,10 +186,10 @@ void Fft<T>::make_bluestein(int64_t length) {
   std::vector<double> memory(size_t(4 * length * lane));
   double* const m = memory.data();
   for (int64_t k = 0; k < n_; ++k) {
-    const double angle = std::numbers::pi * double(k * k % (2 * n_)) / double(n_);
+    const Root root = unit_root(k * k % (2 * n_), 2 * n_);
     for (const int64_t i : {k, (length - k) % length}) {
-      m[i * lane] = std::cos(angle);
-      m[(length + i) * lane] = std::sin(angle);
+      m[i * lane] = root.c;
+      m[(length + i) * lane] = root.s;
     }
   }
   const Complex<double> filter =

@@ -18,6 +18,12 @@
 
 namespace hrt::cpu {
 
+// cos and sin of 2 pi k / n for 0 <= k < n; 0 and 1 where they should be.
+struct Root {
+  double c, s;
+};
+Root unit_root(int64_t k, int64_t n);
+
 // Real and imaginary parts, apart.
 template <class T>
 struct Complex {

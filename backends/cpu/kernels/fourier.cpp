@@ -4,7 +4,6 @@
 // would not stay in cache side by side, go one by one.
 // https://onnx.ai/onnx/operators/onnx__DFT.html, onnx__STFT.html
 #include <cmath>
-#include <numbers>
 
 #include "backends/cpu/kernels/fft.h"
 #include "backends/cpu/kernels/movement.h"
@@ -38,8 +37,9 @@ class Transform {
         rows_(std::max(fft_->rows(), w.length / 2 + 1)) {
     if (!halved_) return;
     for (int64_t k = 0; k <= w.length / 2; ++k) {
-      const double angle = 2 * std::numbers::pi * double(k) / double(w.length);
-      roots_.push_back({T(std::cos(angle)), T(std::sin(angle))});
+      const Root root = unit_root(k, w.length);
+      c_.push_back(T(root.c));
+      s_.push_back(T(root.s));
     }
   }
 
@@ -121,7 +121,7 @@ class Transform {
     const int64_t half = w_.length / 2, width = fft_->width();
     const auto one_half = hn::Set(d, T(0.5));
     for (int64_t k = 0; k <= half; ++k) {
-      const auto c = hn::Set(d, roots_[size_t(k)].c), s = hn::Set(d, roots_[size_t(k)].s);
+      const auto c = hn::Set(d, c_[size_t(k)]), s = hn::Set(d, s_[size_t(k)]);
       for (int64_t l = 0; l < width; l += int64_t(hn::MaxLanes(d))) {
         const int64_t a = k % half * width + l, b = (half - k) % half * width + l;
         const auto ar = hn::LoadU(d, z.re + a), ai = hn::LoadU(d, z.im + a);
@@ -149,14 +149,11 @@ class Transform {
     }
   }
 
-  struct Root {
-    T c, s;
-  };
   Work w_;
   bool halved_;
   std::shared_ptr<const Fft<T>> fft_;
-  int64_t rows_;  // of each buffer
-  std::vector<Root> roots_;
+  int64_t rows_;          // of each buffer
+  std::vector<T> c_, s_;  // roots of unity, when halved
 };
 
 Step step_of(const Work& w, hrt_dtype dtype) {
