@@ -433,6 +433,15 @@ def signals():
     signal, window = uniform(1, 8, 1), uniform(4, low=0.1)
     frames = np.stack([signal[0, s:s + 4, 0] * window for s in [0, 2, 4]])
     case(f, "window", "STFT", [signal, np.int64(2), window], expected=[parts(np.fft.rfft(frames))[None]])
+    for n in [1, 2, 7, 12, 30, 32, 49]:
+        line = np.sin(np.arange(2 * n, dtype=np.float32) ** 2).reshape(1, n, 2)
+        double = line[..., 0].astype(np.float64) + 1j * line[..., 1]
+        case(f, f"length{n}", "DFT", [line], expected=[parts(np.fft.fft(double))])
+        case(f, f"length{n}_real", "DFT", [line[..., :1]], expected=[parts(np.fft.fft(double.real))])
+    # Zeros that come out as the rounding of what cancels: numpy computes in single precision.
+    x = np.arange(100, dtype=np.complex64).reshape(1, 10, 10)
+    case(f, "rounding", "DFT", [parts(x), None, np.int64(1)], {"inverse": 1}, expected=[parts(np.fft.ifft(x, axis=1))],
+         tolerance="1e-3 1e-7")
     for op in ["HannWindow", "HammingWindow", "BlackmanWindow"]:
         for periodic in [0, 1]:
             case(f, f"periodic{periodic}", op, [np.int64(6)], {"periodic": periodic})

@@ -45,7 +45,7 @@ class Transform {
 
   Step step() && {
     const int64_t blocks = ceil_div(w_.count, fft_->width());
-    const int64_t slots = std::min<int64_t>(blocks, 3 * int64_t(sdk::g_host.run->concurrency()));
+    const int64_t slots = std::min<int64_t>(blocks, 2 * int64_t(sdk::g_host.run->concurrency()));
     const int64_t bytes = sdk::element_count(Dims{slots, 4, rows_, fft_->width(), sizeof(T)});
     return {[t = std::move(*this), blocks, slots](const Buffers& b) { t.run(b, blocks, slots); },
             size_t(bytes)};

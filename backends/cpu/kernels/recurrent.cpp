@@ -202,6 +202,12 @@ struct Plan {
   float* out(const Buffers& b, size_t i) const { return outputs >> i & 1 ? b.output<float>(i) : nullptr; }
 
   void run(const Buffers& b) const;
+  Direction direction(const Buffers& b, int64_t d) const;
+  // States of a direction: an operand's (NULL: zeros) to the workspace, and back to an operand, if it is
+  // there.
+  void start(const Direction& cell, int64_t d, const float* from, float* to) const;
+  void finish(const Direction& cell, int64_t d, float* from, float* to) const;
+  // w, r: packed weights of the direction.
   void run_direction(const Buffers& b, int64_t d, const float* w, const float* r) const;
 };
 
@@ -220,39 +226,45 @@ void Plan::run(const Buffers& b) const {
                                                                    pack(layer.r, r_at, kR, shape.hidden);
   const double fmas = double(shape.steps * shape.batch * shape.gates) * double(shape.hidden * shape.hidden);
   parallel(shape.directions, fmas * kNsPerFma, [&](int64_t begin, int64_t end) {
-    for (int64_t d = begin; d < end; ++d) run_direction(b, d, w, r);
+    for (int64_t d = begin; d < end; ++d)
+      run_direction(b, d, w + d * shape.gates * int64_t(packed_floats(shape.input, shape.hidden)),
+                    r + d * shape.gates * int64_t(packed_floats(shape.hidden, shape.hidden)));
   });
 }
 
-void Plan::run_direction(const Buffers& b, int64_t d, const float* w, const float* r) const {
-  const int64_t n = shape.hidden, gates = shape.gates;
-  const size_t bytes = size_t(n) * sizeof(float);
+Direction Plan::direction(const Buffers& b, int64_t d) const {
+  const int64_t n = shape.hidden;
   const float *const bias = in<float>(b, kBias), *const peephole = in<float>(b, kPeephole);
   float* const ws = reinterpret_cast<float*>(b.workspace) + direction_at + d * of_direction;
-  Direction cell{layer,
-                 shape,
-                 layer.functions_of(d),
-                 bias ? bias + d * 2 * gates * n : nullptr,
-                 peephole ? peephole + d * 3 * n : nullptr,
-                 ws,
-                 ws + xw,
-                 ws + xw + hr,
-                 ws + xw + hr + states,
-                 int64_t(state[0].pairs.size())};
-  w += d * gates * int64_t(packed_floats(shape.input, n));
-  r += d * gates * int64_t(packed_floats(n, n));
+  return {layer,
+          shape,
+          layer.functions_of(d),
+          bias ? bias + d * 2 * shape.gates * n : nullptr,
+          peephole ? peephole + d * 3 * n : nullptr,
+          ws,
+          ws + xw,
+          ws + xw + hr,
+          ws + xw + hr + states,
+          int64_t(state[0].pairs.size())};
+}
 
-  const auto start = [&](size_t input, float* to) {
-    const float* const from = in<float>(b, input);
-    for (int64_t i = 0; i < shape.batch; ++i)
-      if (from)
-        std::memcpy(cell.row(to, i), from + shape.state(d, i), bytes);
-      else
-        std::memset(cell.row(to, i), 0, bytes);
-  };
-  start(kInitialH, cell.h);
-  start(kInitialC, cell.c);
+void Plan::start(const Direction& cell, int64_t d, const float* from, float* to) const {
+  const size_t bytes = size_t(shape.hidden) * sizeof(float);
+  for (int64_t i = 0; i < shape.batch; ++i)
+    if (from)
+      std::memcpy(cell.row(to, i), from + shape.state(d, i), bytes);
+    else
+      std::memset(cell.row(to, i), 0, bytes);
+}
 
+void Plan::finish(const Direction& cell, int64_t d, float* from, float* to) const {
+  const size_t bytes = size_t(shape.hidden) * sizeof(float);
+  for (int64_t i = 0; to && i < shape.batch; ++i)
+    std::memcpy(to + shape.state(d, i), cell.row(from, i), bytes);
+}
+
+void Plan::run_direction(const Buffers& b, int64_t d, const float* w, const float* r) const {
+  const size_t bytes = size_t(shape.hidden) * sizeof(float);
   const auto* lengths = in<int32_t>(b, kLengths);
   const auto length = [&](int64_t i) { return lengths ? lengths[i] : shape.steps; };
   float* const y = out(b, 0);
@@ -264,13 +276,17 @@ void Plan::run_direction(const Buffers& b, int64_t d, const float* w, const floa
 
   // Calls f(t, i) for every sequence i that has a step s, t being where that lies in time.
   const bool reverse = layer.reverse || d == 1;
+  const double ns = 40.0 * double(shape.gates * shape.hidden) * kNsPerFma;  // 40 operations for each gate
   const auto each = [&](int64_t s, auto f) {
-    constexpr double kFmasPerGate = 40;
-    parallel(shape.batch, kFmasPerGate * double(gates * n) * kNsPerFma, [&](int64_t begin, int64_t end) {
+    parallel(shape.batch, ns, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
         if (s < length(i)) f(reverse ? length(i) - 1 - s : s, i);
     });
   };
+
+  Direction cell = direction(b, d);
+  start(cell, d, in<float>(b, kInitialH), cell.h);
+  start(cell, d, in<float>(b, kInitialC), cell.c);
   if (longest > 0) multiply(input, {b.input<float>(kX), w, nullptr, nullptr, false, cell.xw});
   for (int64_t s = 0; s < longest; ++s) {
     cell.odd = s % 2;
@@ -285,14 +301,8 @@ void Plan::run_direction(const Buffers& b, int64_t d, const float* w, const floa
       if (y) std::memcpy(y + shape.y(t, d, i), cell.row(cell.h, i), bytes);
     });
   }
-
-  const auto finish = [&](size_t output, float* from) {
-    float* const to = out(b, output);
-    for (int64_t i = 0; to && i < shape.batch; ++i)
-      std::memcpy(to + shape.state(d, i), cell.row(from, i), bytes);
-  };
-  finish(1, cell.h);
-  finish(2, cell.c);
+  finish(cell, d, cell.h, out(b, 1));
+  finish(cell, d, cell.c, out(b, 2));
 }
 
 Step Layer::prepare(const Signature& sig) const {
@@ -303,6 +313,18 @@ Step Layer::prepare(const Signature& sig) const {
   p.shape = {gates, directions, x[batch_first], x[!batch_first], x[2], r_dims[2], batch_first};
   const Shape& s = p.shape;
   require(hidden_size < 0 || hidden_size == s.hidden, "hidden_size is ", hidden_size, ", R has ", s.hidden);
+
+  const auto floats = [](std::initializer_list<int64_t> dims) {  // throws when there are too many
+    return round_up(sdk::element_count(dims), 16);
+  };
+  const int64_t columns = round_up(s.hidden, kBlock);
+  p.xw = floats({gates, s.steps, s.batch, s.hidden});
+  p.hr = floats({gates, s.batch, s.hidden});
+  p.states = floats({s.batch, s.hidden});
+  p.of_direction = p.xw + p.hr + 2 * p.states;
+  p.r_at = w ? 0 : floats({directions, gates, s.input, columns});
+  p.direction_at = p.r_at + (r ? 0 : floats({directions, gates, s.hidden, columns}));
+
   check_shapes(sig, s);
   const bool resets_first = cell == kGru && !linear_before_reset;
   p.input = gates_product(s.steps * s.batch, s.input, s.hidden, 0, gates);
@@ -313,16 +335,6 @@ Step Layer::prepare(const Signature& sig) const {
   for (size_t i = 0; i < sig.in.size(); ++i) p.inputs |= uint32_t(sig.in[i].present()) << i;
   for (size_t i = 0; i < sig.out.size(); ++i) p.outputs |= uint32_t(sig.out[i].present()) << i;
 
-  const auto floats = [](std::initializer_list<int64_t> dims) {
-    return round_up(sdk::element_count(dims), 16);
-  };
-  const int64_t columns = round_up(s.hidden, kBlock);
-  p.xw = floats({gates, s.steps, s.batch, s.hidden});
-  p.hr = floats({gates, s.batch, s.hidden});
-  p.states = floats({s.batch, s.hidden});
-  p.of_direction = p.xw + p.hr + 2 * p.states;
-  p.r_at = w ? 0 : floats({directions, gates, s.input, columns});
-  p.direction_at = p.r_at + (r ? 0 : floats({directions, gates, s.hidden, columns}));
   const size_t bytes = size_t(floats({p.direction_at + directions * p.of_direction, sizeof(float)}));
   return {[p = std::move(p)](const Buffers& b) { p.run(b); }, bytes};
 }
