@@ -33,9 +33,9 @@ void pack_panel(const float* b, Strides strides, int64_t k, int64_t n, int64_t p
 }
 
 // A tile straight into Y, or by way of a buffer where the panel is wider than what is left of Y.
-void run_tile(Tile& t, int vectors, int rows, int64_t columns, bool add, float* y, int64_t y_row) {
+void run_tile(Tile& t, TileFn run, int vectors, int rows, int64_t columns, bool add, float* y,
+              int64_t y_row) {
   const int64_t width = vectors * kLanes;
-  const TileFn run = tile_fn(vectors, rows, t.a_row);
   t.c_vec = kLanes;
   if (columns == width) {
     t.c = y;
@@ -92,7 +92,8 @@ void multiply_part(const Product& p, const ProductOperands& o, const Panels& pan
       float* y = o.y + (part.result * p.m + r0) * p.n + c0;
       t.a = o.a + (a_index * p.m + r0) * p.k;
       t.ahead = next_panel(t.b, t.b_row, k1 - k0, i);
-      run_tile(t, vectors, int(r1 - r0), columns, !first || o.accumulate, y, p.n);
+      const TileFn run = p.m == 1 ? row_fn(vectors) : tile_fn(vectors, int(r1 - r0), p.k);
+      run_tile(t, run, vectors, int(r1 - r0), columns, !first || o.accumulate, y, p.n);
       if (e.after.kind != Activation::kIdentity)
         for (int64_t r = r0; r < r1; ++r, y += p.n) apply_activation(e.after, y, columns);
     }

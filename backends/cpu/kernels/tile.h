@@ -70,6 +70,11 @@ constexpr int best_rows(int vectors, int64_t a_row) {
 // kLanes or 2 * kLanes (channel-blocked, stride 1 or 2) has kernels of its own.
 TileFn tile_fn(int vectors, int rows, int64_t a_row);
 
+// The same for a product of one row, with four sums for each result: a single row has too few to keep
+// the multipliers busy. Not for a row that is left over from others, whose result must not depend on
+// how rows are cut into tiles.
+TileFn row_fn(int vectors);
+
 // How columns of B, in whole vectors, are cut into panels of nearly equal width for tiles.
 struct Panels {
   int64_t vectors;
