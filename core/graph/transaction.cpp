@@ -98,7 +98,7 @@ NodeId Transaction::add_node(std::string domain, std::string op, std::string nam
     graph_.nodes_[id]->outputs.push_back(v);
   }
   touched_.push_back(id);
-  order_dirty_ = true;
+  new_readers_.push_back(id);
   return id;
 }
 
@@ -157,7 +157,7 @@ void Transaction::set_input(NodeId id, size_t index, ValueId value) {
   put(old, value);
   record([put, old, value] { put(value, old); }, fmt::format("~ {} input {}", n.describe(), index));
   touched_.push_back(id);
-  order_dirty_ = true;
+  new_readers_.push_back(id);
 }
 
 void Transaction::put_attribute(NodeId id, Attribute attribute) {
@@ -222,7 +222,7 @@ void Transaction::replace_uses(ValueId from, ValueId to) {
         put(from, to);
         record([put, from, to] { put(to, from); }, "");
         touched_.push_back(id);
-        order_dirty_ = true;
+        new_readers_.push_back(id);
       }
     }
   }
@@ -346,7 +346,7 @@ ValueId Transaction::add_capture(ValueId outer) {
         list.erase(std::next(std::find(list.rbegin(), list.rend(), graph_.parent_node_)).base());
       },
       "");
-  if (outer_) outer_->order_dirty_ = true;  // the node that holds the body has one more edge
+  if (outer_) outer_->new_readers_.push_back(graph_.parent_node_);
   return inner;
 }
 
@@ -411,40 +411,104 @@ std::vector<NodeId> Transaction::touched() const {
   return list;
 }
 
-// Kahn's algorithm; among nodes that are ready, the one that was first in the old order goes first, so
-// that an order that is right already stays as it is.
-void Transaction::sort() {
-  for (const auto& body : bodies_) body->sort();
-  if (!order_dirty_) return;
-  std::vector<size_t> position(graph_.nodes_.size(), 0);
-  for (size_t i = 0; i < graph_.order_.size(); ++i) position[graph_.order_[i]] = i;
-  std::vector<size_t> waiting(graph_.nodes_.size(), 0);
+namespace {
+
+std::vector<uint32_t> positions(const std::vector<NodeId>& order, uint32_t node_limit) {
+  std::vector<uint32_t> position(node_limit, 0);
+  for (uint32_t i = 0; i < order.size(); ++i) position[order[i]] = i;
+  return position;
+}
+
+}  // namespace
+
+// The order with the nodes that were added, which stand at its end, each before the first that reads it: one
+// that took another's place then stands about where that stood.
+std::vector<NodeId> Transaction::place_new_nodes() const {
+  const std::vector<NodeId>& old = graph_.order_;
+  size_t kept = old.size();
+  while (kept > 0 && old[kept - 1] >= first_new_) --kept;
+  if (kept == 0 || kept == old.size()) return old;
+  std::vector<uint32_t> before = positions(old, graph_.node_limit());  // of nodes that were added: of readers
+  for (size_t i = old.size(); i-- > kept;) {
+    before[old[i]] = uint32_t(kept);
+    for (const ValueId v : graph_.node(old[i]).outputs)
+      if (v != HRT_NONE)
+        for (const NodeId reader : graph_.value(v).consumers)
+          before[old[i]] = std::min(before[old[i]], before[reader]);
+  }
+  std::vector<NodeId> added(old.begin() + std::ptrdiff_t(kept), old.end());
+  std::ranges::stable_sort(added, {}, [&](NodeId id) { return before[id]; });
+  std::vector<NodeId> order;
+  order.reserve(old.size());
+  size_t next = 0;
+  for (uint32_t i = 0; i <= kept; ++i) {
+    while (next < added.size() && before[added[next]] == i) order.push_back(added[next++]);
+    if (i < kept) order.push_back(old[i]);
+  }
+  return order;
+}
+
+// Puts right what nodes with new inputs put wrong: every edge that leads backwards lies in a window of the
+// order, and so does every cycle, and nodes outside of it may stay where they are (Pearce and Kelly). In it,
+// Kahn's algorithm; of the nodes that are ready, the one that came first goes first.
+void Transaction::sort_window(std::vector<NodeId>& order) const {
+  const std::vector<uint32_t> position = positions(order, graph_.node_limit());
+  auto each_producer = [&](NodeId id, auto&& f) {
+    auto one = [&](ValueId v) {
+      if (v != HRT_NONE && graph_.value(v).producer != HRT_NONE) f(graph_.value(v).producer);
+    };
+    for (const ValueId v : graph_.node(id).inputs) one(v);
+    for (const auto& [name, body] : graph_.bodies(id))
+      for (const Capture& c : body->captures()) one(c.outer);
+  };
+  uint32_t begin = HRT_NONE, end = 0;
+  for (const NodeId id : new_readers_) {
+    if (!graph_.has_node(id)) continue;
+    each_producer(id, [&](NodeId p) {
+      if (position[p] < position[id]) return;
+      begin = std::min(begin, position[id]);
+      end = std::max(end, position[p] + 1);
+    });
+  }
+  if (begin >= end) return;
+  auto inside = [&](NodeId id) { return position[id] >= begin && position[id] < end; };
+  std::vector<uint32_t> waiting(end - begin, 0);
   auto later = [&](NodeId a, NodeId b) { return position[a] > position[b]; };
   std::priority_queue<NodeId, std::vector<NodeId>, decltype(later)> ready(later);
-  for (const auto& def : graph_.values_)
-    if (def && def->producer != HRT_NONE)
-      for (const NodeId n : def->consumers) ++waiting[n];
-  for (const NodeId id : graph_.order_)
-    if (waiting[id] == 0) ready.push(id);
-  std::vector<NodeId> order;
-  order.reserve(graph_.order_.size());
+  for (uint32_t i = begin; i < end; ++i) {
+    each_producer(order[i], [&](NodeId p) { waiting[i - begin] += inside(p); });
+    if (waiting[i - begin] == 0) ready.push(order[i]);
+  }
+  std::vector<NodeId> sorted;
+  sorted.reserve(end - begin);
   while (!ready.empty()) {
     const NodeId id = ready.top();
     ready.pop();
-    order.push_back(id);
+    sorted.push_back(id);
     for (const ValueId v : graph_.node(id).outputs) {
       if (v == HRT_NONE) continue;
       for (const NodeId n : graph_.value(v).consumers)
-        if (--waiting[n] == 0) ready.push(n);
+        if (inside(n) && --waiting[position[n] - begin] == 0) ready.push(n);
     }
   }
-  if (order.size() != graph_.order_.size()) {
-    for (const NodeId id : graph_.order_)
-      if (waiting[id] > 0) fail(HRT_ERROR_BAD_DATA, "{} is part of a cycle", graph_.node(id).describe());
+  if (sorted.size() != end - begin) {
+    for (uint32_t i = begin; i < end; ++i)
+      if (waiting[i - begin] > 0)
+        fail(HRT_ERROR_BAD_DATA, "{} is part of a cycle", graph_.node(order[i]).describe());
   }
+  std::ranges::copy(sorted, order.begin() + begin);
+}
+
+void Transaction::sort() {
+  for (const auto& body : bodies_) body->sort();
+  if (new_readers_.empty()) return;
+  std::vector<NodeId> order = place_new_nodes();
+  sort_window(order);
+  new_readers_.clear();
+  first_new_ = graph_.node_limit();
+  if (order == graph_.order_) return;
   record([this, old = graph_.order_] { graph_.order_ = old; }, "");
   graph_.order_ = std::move(order);
-  order_dirty_ = false;
 }
 
 void Transaction::commit() {
@@ -469,7 +533,8 @@ void Transaction::forget() {
   lines_.clear();
   body_edits_.clear();
   bodies_.clear();
-  order_dirty_ = false;
+  new_readers_.clear();
+  first_new_ = graph_.node_limit();
 }
 
 std::string Transaction::diff() const {

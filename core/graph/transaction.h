@@ -18,7 +18,7 @@ namespace hrt {
 
 class Transaction : public hrt_edit {
  public:
-  explicit Transaction(Graph& graph) : graph_(graph) {}
+  explicit Transaction(Graph& graph) : graph_(graph), first_new_(graph.node_limit()) {}
   ~Transaction();  // rolls back what was not committed
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -74,7 +74,8 @@ class Transaction : public hrt_edit {
   std::string diff() const;
 
  private:
-  Transaction(Graph& body, Transaction& outer) : graph_(body), outer_(&outer) {}
+  Transaction(Graph& body, Transaction& outer)
+      : graph_(body), outer_(&outer), first_new_(body.node_limit()) {}
   Transaction& root() { return outer_ ? outer_->root() : *this; }
   const Transaction& root() const { return outer_ ? outer_->root() : *this; }
   Node& mutable_node(NodeId id);
@@ -84,6 +85,8 @@ class Transaction : public hrt_edit {
   void use(ValueId value, NodeId node);
   void unuse(ValueId value, NodeId node);
   void record(std::function<void()> undo, std::string line);
+  std::vector<NodeId> place_new_nodes() const;
+  void sort_window(std::vector<NodeId>& order) const;
   void forget();
   void check_value(ValueId value) const;
   void put_attribute(NodeId node, Attribute attribute);
@@ -97,7 +100,8 @@ class Transaction : public hrt_edit {
   std::vector<NodeId> touched_;
   std::vector<std::unique_ptr<Transaction>> bodies_;
   std::unordered_map<const Graph*, Transaction*> body_edits_;  // the same, by graph
-  bool order_dirty_ = false;
+  std::vector<NodeId> new_readers_;  // since the last sort: nodes with inputs that they did not have
+  NodeId first_new_;                 // since the last sort: nodes from this id on were added
 };
 
 // A graph of its own holding some nodes of another: its inputs are what these read from outside (in order

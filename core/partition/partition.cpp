@@ -100,6 +100,7 @@ class Analysis {
       }
     }
     stage_[id] = stage;
+    keep_shape_arithmetic(n, stage);
     decide_host(id, n, op, dynamic);
     // What a sequence or optional holds is not known before the run, whatever its type says.
     const bool opaque = std::ranges::any_of(
@@ -112,6 +113,18 @@ class Analysis {
       value_stage_[v] = stage + (late ? 1 : 0);
       facts_[v].type = symbolised(facts_[v].type);
       transaction_.set_type(v, facts_[v].type);
+    }
+  }
+
+  // Shape arithmetic that goes on in a later stage: what inference followed through the symbols here, the
+  // planner of that stage, who sees its own stage only, has to read from the data.
+  void keep_shape_arithmetic(const Node& n, uint32_t stage) {
+    for (const ValueId v : n.inputs) {
+      if (v == HRT_NONE || facts_[v].constant || !facts_[v].values) continue;
+      const NodeId producer = graph_.value(v).producer;
+      const bool earlier = producer != HRT_NONE && stage_[producer] < stage;
+      if (earlier && std::ranges::any_of(*facts_[v].values, [](int64_t d) { return HRT_DIM_IS_SYMBOL(d); }))
+        shape_data_.insert(v);
     }
   }
 

@@ -99,6 +99,29 @@ TEST(Execute, ShapesThatDependOnDataAreFoundByRunning) {
   }
 }
 
+// The shape of x is followed through its symbols before the run, into nodes that have to wait for NonZero.
+TEST(Execute, ShapeArithmeticGoesOnBehindAShapeThatOnlyTheRunTells) {
+  Builder b;
+  const auto shape_of_x = [&] {
+    const int64_t m = b.transaction().symbol("m"), n = b.transaction().symbol("n");
+    return b.node("Shape", {b.input("x", Type::tensor(HRT_FLOAT32, {m, n}))});
+  }();
+  const ValueId where = b.node("NonZero", {b.input("y", Type::tensor(HRT_FLOAT32, {4}))});
+  const ValueId count = b.node("Shape", {where}), one = b.constant(ints({1}, {1}));
+  const ValueId found = b.node("Gather", {count, one}, {{"axis", int64_t(0)}});
+  const ValueId both = b.node("Concat", {shape_of_x, found}, {{"axis", int64_t(0)}});
+  b.outputs({b.node("Expand", {where, shape_of_x}), b.node("Expand", {one, both})});
+  Session session(runtime(), b.finish(), on_reference());
+  const auto request = session.make_request();
+  request->set_input(1, floats({4}, {0, 0, 1, 0}));
+  for (const int64_t rows : {1, 3, 1, 2}) {
+    request->set_input(0, floats({rows, 2}, Floats(size_t(rows) * 2)));
+    request->run();
+    EXPECT_EQ(ints_of(request->output(0)), Ints(size_t(rows) * 2, 2));
+    EXPECT_EQ(request->output(1)->tensor.dims(), (Dims{rows, 2, 1}));
+  }
+}
+
 TEST(Execute, AShapeThatIsAnInputMayChangeFromRunToRun) {
   Builder b;
   const ValueId x = b.input("x", Type::tensor(HRT_FLOAT32, {6})),

@@ -99,6 +99,69 @@ TEST(Transaction, CommitSortsNodesAndRefusesCycles) {
   EXPECT_NO_THROW(verify_structure(s.g));
 }
 
+// Whatever was edited, in whichever order and with sorting between: a commit leaves a sound graph or, because
+// of a cycle, the old one.
+TEST(Transaction, RandomEditsAreCommittedInTopologicalOrder) {
+  std::mt19937 random(7);
+  int committed = 0;
+  for (int round = 0; round < 300; ++round) {
+    Chain s;
+    for (int step = 0; step < 8; ++step) {
+      const std::string before = to_text(s.g);
+      Transaction t(s.g);
+      try {
+        for (int i = 0; i < 4; ++i) {
+          std::vector<ValueId> values;
+          for (ValueId v = 0; v < s.g.value_limit(); ++v)
+            if (s.g.has_value(v)) values.push_back(v);
+          const std::vector<NodeId> nodes = s.g.nodes();
+          auto pick = [&](const auto& list) { return list[random() % list.size()]; };
+          switch (random() % 5) {
+            case 0:
+            case 1: t.add_node("", "R", "", {pick(values), pick(values)}, {{""}}, {}); break;
+            case 2: t.set_input(pick(nodes), 0, pick(values)); break;
+            case 3: t.replace_uses(pick(values), pick(values)); break;
+            default: t.sort(); break;
+          }
+        }
+        t.commit();
+        ++committed;
+      } catch (const Error&) {
+        t.rollback();
+        ASSERT_EQ(to_text(s.g), before);
+      }
+      ASSERT_NO_THROW(verify_structure(s.g)) << "round " << round << ", step " << step;
+    }
+  }
+  EXPECT_GT(committed, 600);
+}
+
+// A rewrite looks at its neighbourhood, not at the whole graph: ten thousand of them were minutes.
+TEST(Transaction, ANodeTakesThePlaceOfTheOneThatItReplaces) {
+  Graph g;
+  std::vector<NodeId> chain;
+  {
+    Transaction t(g);
+    ValueId v = t.add_input("x", Type());
+    for (int i = 0; i < 20; ++i) {
+      chain.push_back(t.add_node("", "A", "", {v}, {{""}}, {}));
+      v = g.node(chain.back()).outputs[0];
+    }
+    t.set_outputs({v});
+    t.commit();
+  }
+  for (const size_t i : {7u, 19u, 0u, 8u}) {
+    Transaction t(g);
+    const Node& old = g.node(chain[i]);
+    const NodeId fresh = t.add_node("", "B", "", old.inputs, {{""}}, {});
+    t.replace_uses(old.outputs[0], g.node(fresh).outputs[0]);
+    t.remove_node(chain[i]);
+    t.commit();
+    chain[i] = fresh;
+    EXPECT_EQ(g.nodes(), chain);
+  }
+}
+
 TEST(Transaction, ANodeWhoseOutputIsUsedStays) {
   Chain s;
   Transaction t(s.g);
