@@ -116,14 +116,14 @@ class Analysis {
     }
   }
 
-  // Shape arithmetic that goes on in a later stage: what inference followed through the symbols here, the
-  // planner of that stage, who sees its own stage only, has to read from the data.
+  // Shape arithmetic that goes on in a later stage: what inference knows of it here, the planner of that
+  // stage, who sees its own stage only, has to read from the data.
   void keep_shape_arithmetic(const Node& n, uint32_t stage) {
     for (const ValueId v : n.inputs) {
-      if (v == HRT_NONE || facts_[v].constant || !facts_[v].values) continue;
+      if (v == HRT_NONE || !facts_[v].values) continue;
       const NodeId producer = graph_.value(v).producer;
       const bool earlier = producer != HRT_NONE && stage_[producer] < stage;
-      if (earlier && std::ranges::any_of(*facts_[v].values, [](int64_t d) { return HRT_DIM_IS_SYMBOL(d); }))
+      if (earlier && std::ranges::any_of(*facts_[v].values, [](int64_t d) { return d != HRT_DIM_UNKNOWN; }))
         shape_data_.insert(v);
     }
   }

@@ -110,7 +110,12 @@ TEST(Execute, ShapeArithmeticGoesOnBehindAShapeThatOnlyTheRunTells) {
   const ValueId count = b.node("Shape", {where}), one = b.constant(ints({1}, {1}));
   const ValueId found = b.node("Gather", {count, one}, {{"axis", int64_t(0)}});
   const ValueId both = b.node("Concat", {shape_of_x, found}, {{"axis", int64_t(0)}});
-  b.outputs({b.node("Expand", {where, shape_of_x}), b.node("Expand", {one, both})});
+  // The first dimension of what NonZero gives is known to be one, a stage before the second NonZero ends.
+  const ValueId zero = b.constant(ints({1}, {0}));
+  const ValueId rank = b.node("Gather", {count, zero}, {{"axis", int64_t(0)}});
+  const ValueId again = b.node("NonZero", {where});
+  b.outputs({b.node("Expand", {where, shape_of_x}), b.node("Expand", {one, both}),
+             b.node("Expand", {again, rank})});
   Session session(runtime(), b.finish(), on_reference());
   const auto request = session.make_request();
   request->set_input(1, floats({4}, {0, 0, 1, 0}));
@@ -119,6 +124,7 @@ TEST(Execute, ShapeArithmeticGoesOnBehindAShapeThatOnlyTheRunTells) {
     request->run();
     EXPECT_EQ(ints_of(request->output(0)), Ints(size_t(rows) * 2, 2));
     EXPECT_EQ(request->output(1)->tensor.dims(), (Dims{rows, 2, 1}));
+    EXPECT_EQ(ints_of(request->output(2)), (Ints{0, 0}));
   }
 }
 
