@@ -175,7 +175,9 @@ Context::Stage& Context::enter(uint32_t index) {
   }
   stage->concurrent = std::ranges::any_of(busy, [](const auto& level) { return level.second > 1; });
   list.push_front(std::move(stage));
-  while (list.size() > std::max(1u, program_.options().plan_cache)) list.pop_back();
+  trim(list, program_.options().plan_cache, [](const Stage& s) {
+    return s.prepared->bytes() + s.prepared->plan.arena_bytes + s.prepared->plan.kept_bytes;
+  });
   return *list.front();
 }
 

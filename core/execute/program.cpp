@@ -14,6 +14,10 @@ namespace {
 // Constants larger than this are not kept for inference at other shapes: no shape is computed from them.
 constexpr size_t kInferenceBytes = 64 * 1024;
 
+// A loop may come upon another shape in each iteration, and upon all of them again in the next run: a decoder
+// that appends a token does. Its body keeps so many times the plans that a model keeps.
+constexpr unsigned kBodyPlans = 32;
+
 }  // namespace
 
 std::vector<Support> query_device(Device& device, const Graph& graph) {
@@ -93,9 +97,11 @@ void Program::compile_step(uint32_t index) {
 
 void Program::compile_bodies(uint32_t index) {
   const NodeId id = partition_.steps[index].nodes.front();
+  CompileOptions options = options_;
+  if (!graph_.parent()) options.plan_cache *= kBodyPlans;
   for (const auto& [name, body] : graph_.bodies(id)) {
     try {
-      bodies_[id][name].program = std::make_unique<Program>(*body, options_);
+      bodies_[id][name].program = std::make_unique<Program>(*body, options);
     } catch (const Error& e) {
       std::string text = fmt::format("{}, {}: {}", graph_.node(id).describe(), name, e.message());
       if (e.code() != HRT_ERROR_BAD_DATA) throw Error(e.code(), std::move(text));
@@ -213,7 +219,7 @@ std::shared_ptr<const PreparedStage> Program::prepare(uint32_t stage,
   const std::lock_guard lock(mutex_);
   auto& list = cache_[stage];
   list.push_front(made);
-  while (list.size() > std::max(1u, options_.plan_cache)) list.pop_back();
+  trim(list, options_.plan_cache, [](const PreparedStage& s) { return s.bytes(); });
   return made;
 }
 

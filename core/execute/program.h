@@ -3,6 +3,7 @@
 // and plans by the types of what comes in. Immutable but for the cache of plans. [any-thread]
 #pragma once
 
+#include <algorithm>
 #include <list>
 #include <map>
 #include <memory>
@@ -22,6 +23,18 @@ struct CompileOptions {
   unsigned plan_cache = 8;
   uint64_t memory_limit = 0;
 };
+
+// Forgets all but so many entries of a list whose latest are at the front, and more when those behind the
+// first take over 256 MiB together.
+template <class List, class Bytes>
+void trim(List& list, size_t count, Bytes&& bytes_of) {
+  constexpr uint64_t kBytes = uint64_t(256) << 20;
+  uint64_t sum = 0;
+  size_t keep = 0;
+  for (auto it = list.begin(); it != list.end() && keep < std::max<size_t>(1, count); ++it, ++keep)
+    if (keep > 0 && (sum += bytes_of(**it)) > kBytes) break;
+  list.resize(keep);
+}
 
 // One stage planned and prepared for one set of types.
 class PreparedStage {
@@ -43,6 +56,8 @@ class PreparedStage {
   };
   using Prepared = std::unique_ptr<hrt_prepared, Destroy>;  // NULL: a host step
   std::vector<Prepared> prepared;                           // by index into plan.steps
+
+  uint64_t bytes() const { return sizeof(ValuePlan) * 4 * plan.values.size(); }  // about
 };
 
 // What a device says to the nodes of a graph, in their order.

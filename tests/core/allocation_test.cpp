@@ -134,6 +134,32 @@ void warm_runs_allocate_nothing(unsigned threads) {
 TEST(Allocations, WarmRunsOnOneThreadMakeNone) { warm_runs_allocate_nothing(1); }
 TEST(Allocations, WarmRunsOnTwoThreadsMakeNone) { warm_runs_allocate_nothing(2); }
 
+// A loop that appends an element in each of 60 iterations makes the tensors that it carries, as new, and no
+// plans: those took hundreds of allocations an iteration.
+TEST(Allocations, LoopsOverGrowingValuesMakeNoPlansWhenWarm) {
+  test::Builder b;
+  const Type scalar = Type::tensor(HRT_INT64, {});
+  const ValueId count = b.constant(test::ints({}, {60})),
+                first = b.input("x", Type::tensor(HRT_FLOAT32, {1}));
+  const NodeId loop = b.node_id("Loop", {count, HRT_NONE, first}, {});
+  test::Builder body(b.transaction().add_body(loop, "body", "append"));
+  body.input("i", scalar);
+  const ValueId go_on = body.input("go_on", Type::tensor(HRT_BOOL, {}));
+  const ValueId all = body.input("all", Type::tensor(HRT_FLOAT32, {HRT_DIM_UNKNOWN}));
+  const ValueId one = body.constant(test::floats({1}, {1}));
+  const ValueId longer = body.node("Concat", {body.node("Neg", {all}), one}, {{"axis", int64_t(0)}});
+  body.outputs({go_on, longer});
+  b.outputs({b.transaction().graph().node(loop).outputs[0]});
+  Session session(runtime(), b.finish(), on_cpu(1));
+  const auto request = session.make_request();
+  request->set_input(0, test::floats({1}, {1}));
+  for (int i = 0; i < 3; ++i) request->run();
+  g_printing = false;
+  EXPECT_LT(allocations_of([&] { request->run(); }), 60u * 30);
+  g_printing = true;
+  EXPECT_EQ(request->output(0)->tensor.dims(), Dims{61});
+}
+
 // Two clusters that do not depend on each other, large enough for a task each.
 TEST(Allocations, StepsThatRunSideBySideMakeNone) {
   test::Builder b;
