@@ -245,6 +245,87 @@ TEST(IdentityRemoval, SymbolsAreDimensions) {
             "Neg");
 }
 
+// ------------------------------------------------------------------------------------- sequences
+
+Names sequences() { return {"sequences", "dead-code"}; }
+
+TEST(Sequences, WhatWasAppendedIsConcatenated) {
+  for (const int64_t new_axis : {0, 1})
+    for (const int64_t axis : {0, 1, -1})
+      EXPECT_EQ(optimised(
+                    [=](Model& m) {
+                      const auto x = m.input({2, 3}), y = m.input({2, 3}), z = m.input({2, 3});
+                      auto list = m.op("SequenceConstruct", {x});
+                      list = m.op("SequenceInsert", {list, y});
+                      list = m.op("SequenceInsert", {list, z, m.ints({}, {-2})});  // z x y
+                      list = m.op("SequenceInsert", {list, y, m.ints({}, {1})});   // z y x y
+                      list = m.op("SequenceErase", {list});
+                      m.output(m.op("ConcatFromSequence", {list},
+                                    {attr("axis", axis), attr("new_axis", new_axis)}));
+                    },
+                    sequences()),
+                new_axis ? "Unsqueeze Unsqueeze Unsqueeze Concat" : "Concat");
+}
+
+TEST(Sequences, MembersAndTheirNumberAreKnown) {
+  EXPECT_EQ(optimised(
+                [](Model& m) {
+                  const auto x = m.input({2, 3});
+                  auto list = m.op("SequenceInsert", {m.op("SequenceEmpty", {}), m.op("Neg", {x})});
+                  list = m.op("SequenceInsert", {list, m.op("Abs", {x})});
+                  m.output(m.op("SequenceAt", {list, m.ints({}, {-1})}));
+                  m.output(m.op("SequenceAt", {list, m.ints({}, {0})}));
+                  m.output(m.op("SequenceLength", {list}));
+                },
+                sequences()),
+            "Neg Abs");
+}
+
+TEST(Sequences, PartsOfKnownLengthAreASplit) {
+  const auto parts = [](std::function<ValueId(Model&, ValueId)> split, bool open) {
+    return optimised(
+        [&](Model& m) {
+          const auto list = split(m, m.input({5, open ? m.symbol("n") : 4}));
+          m.output(m.op("SequenceAt", {list, m.ints({}, {1})}));
+        },
+        sequences());
+  };
+  const auto by = [](Dims dims, Ints lengths, int64_t axis) {
+    return [=](Model& m, ValueId x) {
+      return m.op("SplitToSequence", {x, m.ints(dims, lengths)}, {attr("axis", axis)});
+    };
+  };
+  const auto single = [](int64_t keep) {
+    return [=](Model& m, ValueId x) {
+      return m.op("SplitToSequence", {x}, {attr("axis", int64_t{-1}), attr("keepdims", keep)});
+    };
+  };
+  EXPECT_EQ(parts(by({3}, {1, 2, 2}, 0), true), "Split");
+  EXPECT_EQ(parts(by({}, {2}, 0), true), "Split");
+  EXPECT_EQ(parts(by({}, {3}, 1), false), "Split");
+  EXPECT_EQ(parts(single(1), false), "Split");
+  EXPECT_EQ(parts(single(0), false), "Split Squeeze");
+}
+
+TEST(Sequences, WhatOnlyTheRunTellsStays) {
+  const auto kept = [](const Build& build) { return operators_of(*rewritten(build, sequences())); };
+  EXPECT_EQ(kept([](Model& m) {
+              const auto list = m.op("SplitToSequence", {m.input({m.symbol("n"), 2})});
+              m.output(m.op("SequenceAt", {list, m.ints({}, {0})}));
+            }),
+            "SplitToSequence SequenceAt");
+  EXPECT_EQ(kept([](Model& m) {
+              const auto list = m.op("SequenceConstruct", {m.input({2}), m.input({3})});
+              m.output(m.op("SequenceAt", {list, m.input({}, HRT_INT64)}));
+            }),
+            "SequenceConstruct SequenceAt");
+  EXPECT_EQ(kept([](Model& m) {  // an error that the run has to find
+              const auto list = m.op("SequenceConstruct", {m.input({2})});
+              m.output(m.op("SequenceAt", {list, m.ints({}, {1})}));
+            }),
+            "SequenceConstruct SequenceAt");
+}
+
 // -------------------------------------------------------------------------------- merge-reshapes
 
 std::string merged(const Build& build) { return optimised(build, {"merge-reshapes"}); }
