@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -113,6 +114,10 @@ struct Compiled {
   // Output 0 is input 0 with other dims: no run at all, plain layout.
   bool view = false;
 
+  // Half precision is computed in float: operands of float16 and bfloat16 come to arrange and prepare as
+  // float32. Between two such nodes a value stays float; it is rounded where it leaves them.
+  bool widens = false;
+
   // Bit i: constant input i was packed by compile; the original is dropped.
   uint32_t packed = 0;
 };
@@ -147,6 +152,11 @@ std::span<const Op> norm_ops();         // BatchNormalization, LayerNormalizatio
 std::span<const Op> reduce_ops();       // Reduce*, ArgMax, ArgMin, CumSum
 std::span<const Op> movement_ops();     // Transpose, Concat, Split, Slice, Pad, Gather, Expand, Tile ...
 std::span<const Op> resize_ops();       // Resize, DepthToSpace, SpaceToDepth
+std::span<const Op> einsum_ops();       // Einsum
+std::span<const Op> conv_transpose_ops();
+std::span<const Op> deform_conv_ops();
+std::span<const Op> unpool_ops();       // Col2Im, MaxUnpool
+std::span<const Op> fill_ops();         // Shape, Size, ConstantOfShape, EyeLike
 
 // The row for a node, or NULL.
 const Op* find_op(const Node& node);
@@ -155,6 +165,24 @@ const Op* find_op(const Node& node);
 
 // supports() for an operator whose listed tensor inputs (and output 0) must all be float32.
 std::string float32_only(const Node& node);
+
+// The same, where float16 and bfloat16 will do too: for operators whose Compiled::widens is set.
+std::string floats_only(const Node& node);
+
+// float32 for the types that Compiled::widens widens, any other as it is.
+constexpr bool is_half(hrt_dtype t) { return t == HRT_FLOAT16 || t == HRT_BFLOAT16; }
+constexpr hrt_dtype widened(hrt_dtype t) { return is_half(t) ? HRT_FLOAT32 : t; }
+
+// The elements of a constant as float32, when the value is one.
+struct FloatConstant {
+  Dims dims;
+  const float* given;       // NULL when the constant is of half precision:
+  std::vector<float> copy;  // converted
+
+  const float* data() const { return given ? given : copy.data(); }
+  int64_t size() const { return sdk::element_count(dims); }
+};
+std::optional<FloatConstant> float_constant(const Value& value);
 
 // The width of a dtype in bytes, or 0 for strings and packed sub-byte types.
 constexpr size_t dtype_bytes(hrt_dtype t) { return dtype_bits(t) / 8; }

@@ -22,7 +22,7 @@ class Planner {
   Prepared plan() {
     for (size_t i = 0; i < executable_.inputs().size(); ++i) {
       const uint32_t id = executable_.inputs()[i];
-      produced(id, Layout::kPlain, add_store({Place::kInput, i, nullptr}, 0));
+      produced(id, kPlain, add_store({Place::kInput, i, nullptr}, 0));
     }
     for (const Executable::CompiledNode& node : executable_.nodes()) {
       try {
@@ -44,10 +44,13 @@ class Planner {
     uint32_t first, last;       // steps
     uint32_t share = HRT_NONE;  // the store that this one may be written over
   };
-  // The store of a value in each layout, and the layout that its producer gave it.
+  // The forms in which a value can exist: as its type says, blocked, and as plain floats where its type is
+  // of half precision (else that is kPlain itself).
+  enum Form : uint8_t { kPlain, kBlocked, kWide };
+  // The store of a value in each form, and the form that its producer gave it.
   struct Versions {
-    std::array<uint32_t, 2> store = {HRT_NONE, HRT_NONE};
-    Layout native = Layout::kPlain;
+    std::array<uint32_t, 3> store = {HRT_NONE, HRT_NONE, HRT_NONE};
+    Form native = kPlain;
   };
   struct Uses {  // stores of a step's operands, by position
     std::vector<uint32_t> in, out;
@@ -73,7 +76,8 @@ class Planner {
   Operand operand(uint32_t value) const {
     if (value == HRT_NONE) return {};
     const hrt_type& t = type(value);
-    Operand o{t.dtype, Dims(t.dims, t.dims + t.rank), values_[value].native, nullptr};
+    Operand o{t.dtype, Dims(t.dims, t.dims + t.rank), Layout::kPlain, nullptr};
+    if (values_[value].native == kBlocked && t.dtype == HRT_FLOAT32) o.layout = Layout::kBlocked;
     require(sdk::all_numbers(o.dims), "shape ", o.dims, " is not known before the run");
     require(dtype_bytes(o.dtype) != 0, "dtype ", dtype_name(o.dtype));
     static constexpr std::byte kNothing{};  // what a known tensor without elements points to
@@ -99,9 +103,15 @@ class Planner {
     return add_store({Place::kWorkspace, 0, nullptr}, std::max<uint64_t>(bytes, 1));
   }
 
-  void produced(uint32_t value, Layout layout, uint32_t store) {
-    values_[value].store[size_t(layout)] = store;
-    values_[value].native = layout;
+  // The form of a value that an operand asks for.
+  Form form(uint32_t value, const Operand& o) const {
+    if (o.layout == Layout::kBlocked) return kBlocked;
+    return o.dtype == type(value).dtype ? kPlain : kWide;
+  }
+
+  void produced(uint32_t value, Form form, uint32_t store) {
+    values_[value].store[form] = store;
+    values_[value].native = form;
   }
 
   uint32_t use(uint32_t store) {
@@ -116,6 +126,7 @@ class Planner {
 
   // The plain store of a value that is known before the run.
   uint32_t known_store(uint32_t value, const Operand& o) {
+    require(o.known != nullptr, "value ", value, " is used before it is made");
     const void* data = executable_.constant(value);
     if (!data) {
       std::byte* copy = own(bytes_of(o));
@@ -125,33 +136,50 @@ class Planner {
     return add_store({Place::kFixed, 0, data}, 0);
   }
 
-  // The store of a value in the layout that o asks for; reorders when there is none.
-  uint32_t version(uint32_t value, const Operand& o, const Executable::CompiledNode* node) {
-    Versions& v = values_[value];
-    const size_t want = size_t(o.layout), other = 1 - want;
-    if (v.store[want] != HRT_NONE) return v.store[want];
-    Operand plain = o;
-    plain.layout = Layout::kPlain;
-    if (v.store[other] == HRT_NONE) {
-      require(o.known != nullptr, "value ", value, " is used before it is made");
-      v.store[size_t(Layout::kPlain)] = known_store(value, plain);
-      if (o.layout == Layout::kPlain) return v.store[want];
-    }
-    if (same_memory(o.dims, Layout(other), o.layout)) return v.store[want] = v.store[other];
-    if (o.known) {
-      float* blocked = reinterpret_cast<float*>(own(bytes_of(o)));
-      reorder(static_cast<const float*>(o.known), blocked, o.dims, o.layout);
-      return v.store[want] = add_store({Place::kFixed, 0, blocked}, 0);
-    }
-    const uint32_t from = use(v.store[other]), to = add_buffer(bytes_of(o));
-    add_reorder(node, o.dims, o.layout, from, to);
-    return v.store[want] = to;
+  // The operand of a value in another form.
+  Operand in_form(uint32_t value, Form form) const {
+    Operand o = operand(value);
+    o.layout = form == kBlocked ? Layout::kBlocked : Layout::kPlain;
+    if (form != kPlain) o.dtype = widened(o.dtype);
+    return o;
   }
 
-  void add_reorder(const Executable::CompiledNode* node, const Dims& dims, Layout to, uint32_t x,
-                   uint32_t y) {
-    Step step{[dims, to](const Buffers& b) { reorder(b.input<float>(0), b.output<float>(0), dims, to); }};
-    add_item(node->id, "layout reorder", std::move(step), {{x}, {y}});
+  // The store of a value in this form; where there is none, it is made from another, at once when the value
+  // is known, else in a step before the node.
+  uint32_t version(uint32_t value, Form want, const Executable::CompiledNode* node) {
+    uint32_t& store = values_[value].store[want];
+    if (store != HRT_NONE) return store;
+    const Form native = values_[value].native;
+    if (want == kPlain && values_[value].store[native] == HRT_NONE)
+      return store = known_store(value, operand(value));
+    const bool half = is_half(type(value).dtype);
+    const Form plain_float = half ? kWide : kPlain;
+    const Form source = want == kPlain && half ? kWide : want == kBlocked ? plain_float : native;
+    const uint32_t from = version(value, source, node);
+    const Operand x = in_form(value, source), y = in_form(value, want);
+    if (x.dtype == y.dtype && same_memory(y.dims, x.layout, y.layout)) return store = from;
+    if (stores_[from].place.kind == Place::kFixed) {
+      std::byte* made = own(bytes_of(y));
+      convert(x, y, stores_[from].place.fixed, made);
+      return store = add_store({Place::kFixed, 0, made}, 0);
+    }
+    const uint32_t to = add_buffer(bytes_of(y));
+    add_convert(node, x, y, use(from), to);
+    return store = to;
+  }
+
+  // Copies a value from one form to another.
+  static void convert(const Operand& x, const Operand& y, const void* from, void* to) {
+    if (x.layout != y.layout) return reorder(static_cast<const float*>(from), static_cast<float*>(to), y.dims, y.layout);
+    if (is_half(x.dtype)) return widen(x.dtype, from, static_cast<float*>(to), x.count());
+    narrow(y.dtype, static_cast<const float*>(from), to, x.count());
+  }
+
+  void add_convert(const Executable::CompiledNode* node, Operand x, Operand y, uint32_t from, uint32_t to) {
+    const char* name = x.layout != y.layout ? "layout reorder" : "conversion";
+    x.known = y.known = nullptr;
+    Step step{[x = std::move(x), y = std::move(y)](const Buffers& b) { convert(x, y, b.in[0], b.out[0]); }};
+    add_item(node->id, name, std::move(step), {{from}, {to}});
   }
 
   void add_copy(const Executable::CompiledNode* node, uint64_t bytes, uint32_t x, uint32_t y) {
@@ -167,14 +195,28 @@ class Planner {
     uses_.push_back(std::move(uses));
   }
 
+  // An operand of a node that computes half precision in float.
+  Operand widened_operand(uint32_t value, bool dropped, const Executable::CompiledNode* node) {
+    Operand o = operand(value);
+    if (!is_half(o.dtype)) return o;
+    if (o.known) o.known = dropped ? nullptr : stores_[version(value, kWide, node)].place.fixed;
+    o.dtype = HRT_FLOAT32;
+    if (values_[value].native == kBlocked) o.layout = Layout::kBlocked;
+    return o;
+  }
+
   void add_node(const Executable::CompiledNode& node) {
     Signature sig;
-    for (const uint32_t id : node.in) sig.in.push_back(operand(id));
+    const auto dropped = [&](size_t i) { return i < 32 && (node.compiled.packed >> i & 1); };
+    for (size_t i = 0; i < node.in.size(); ++i)
+      sig.in.push_back(node.compiled.widens ? widened_operand(node.in[i], dropped(i), &node)
+                                            : operand(node.in[i]));
     for (const uint32_t id : node.out) {
       sig.out.push_back(operand(id));
       sig.out.back().layout = Layout::kPlain;
+      if (node.compiled.widens) sig.out.back().dtype = widened(sig.out.back().dtype);
     }
-    if (node.compiled.view) return add_view(node, sig);
+    if (node.compiled.view) return add_view(node);
     if (node.compiled.arrange) {
       node.compiled.arrange(sig);
     } else {
@@ -183,15 +225,15 @@ class Planner {
 
     Uses uses;
     for (size_t i = 0; i < node.in.size(); ++i) {
-      const bool dropped = i < 32 && (node.compiled.packed >> i & 1);
-      uses.in.push_back(sig.in[i].present() && !dropped ? version(node.in[i], sig.in[i], &node) : HRT_NONE);
+      const bool used = sig.in[i].present() && !dropped(i);
+      uses.in.push_back(used ? version(node.in[i], form(node.in[i], sig.in[i]), &node) : HRT_NONE);
     }
     bool empty = true;
     for (size_t i = 0; i < node.out.size(); ++i) {
       const Operand& o = sig.out[i];
       uses.out.push_back(o.present() ? add_buffer(bytes_of(o)) : HRT_NONE);
       if (!o.present()) continue;
-      produced(node.out[i], o.layout, uses.out.back());
+      produced(node.out[i], form(node.out[i], o), uses.out.back());
       empty = empty && o.count() == 0;
     }
     if (empty) return;
@@ -199,9 +241,10 @@ class Planner {
     add_item(node.id, node.name.c_str(), node.compiled.prepare(sig), std::move(uses));
   }
 
-  void add_view(const Executable::CompiledNode& node, Signature& sig) {
-    sig.in[0].layout = Layout::kPlain;
-    produced(node.out[0], Layout::kPlain, version(node.in[0], sig.in[0], &node));
+  void add_view(const Executable::CompiledNode& node) {
+    Form form = values_[node.in[0]].native;
+    if (form == kBlocked) form = is_half(type(node.in[0]).dtype) ? kWide : kPlain;
+    produced(node.out[0], form, version(node.in[0], form, &node));
   }
 
   // Lets output 0 overwrite an input with elements at the same places whose memory no other operand looks
@@ -223,26 +266,19 @@ class Planner {
 
   // Makes graph output i hold a value: its producer writes there directly if it can.
   void give_output(uint32_t value, size_t i) {
-    Operand o = operand(value);
+    const Operand o = in_form(value, kPlain);
     const Place place{Place::kOutput, i, nullptr};
     const Executable::CompiledNode* last =
         executable_.nodes().empty() ? nullptr : &executable_.nodes().back();
-    Versions& v = values_[value];
-    const uint32_t plain = v.store[size_t(Layout::kPlain)], blocked = v.store[size_t(Layout::kBlocked)];
     if (o.count() == 0) return;
-    o.layout = Layout::kPlain;
     const uint64_t bytes = bytes_of(o);
-    if (plain != HRT_NONE && stores_[plain].place.kind == Place::kWorkspace &&
-        stores_[plain].bytes <= bytes) {
-      stores_[plain].place = place;
+    const uint32_t plain = version(value, kPlain, last);
+    Store& store = stores_[plain];
+    if (store.place.kind == Place::kWorkspace && store.bytes <= bytes) {
+      store.place = place;
       return;
     }
-    if (plain == HRT_NONE && blocked != HRT_NONE) {
-      const uint32_t to = add_store(place, bytes);
-      return add_reorder(last, o.dims, Layout::kPlain, use(blocked), to);
-    }
-    const uint32_t from = use(version(value, o, last));
-    add_copy(last, bytes, from, add_store(place, bytes));
+    add_copy(last, bytes, use(plain), add_store(place, bytes));
   }
 
   // Offsets for what lies in the workspace, then the places of every step.

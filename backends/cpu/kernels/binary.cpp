@@ -44,10 +44,9 @@ struct Div {  // integers: truncates; b is not zero
   HWY_INLINE Vec operator()(Vec a, Vec b) const { return hn::Div(a, b); }
   template <class T>
   T operator()(T a, T b) const {
-    if constexpr (std::is_integral_v<T>) {
+    if constexpr (std::is_signed_v<T> && std::is_integral_v<T>)
       if (b == T(-1)) return T(0 - Wrap<T>(a));
-    }
-    return a / b;
+    return T(a / b);
   }
 };
 struct Max {
@@ -71,6 +70,10 @@ struct PRelu {
   HWY_INLINE Vec operator()(Vec x, Vec slope) const {
     return hn::IfThenElse(hn::Lt(x, vec::set(0.0f)), hn::Mul(x, slope), x);
   }
+  template <class T>
+  T operator()(T x, T slope) const {
+    return x < 0 ? Mul{}(x, slope) : x;
+  }
 };
 struct Fmod {  // sign of the dividend
   template <class T>
@@ -78,7 +81,7 @@ struct Fmod {  // sign of the dividend
     if constexpr (std::is_floating_point_v<T>)
       return std::fmod(a, b);
     else
-      return b == T(-1) ? T(0) : T(a % b);
+      return std::is_signed_v<T> && b == T(-1) ? T(0) : T(a % b);
   }
 };
 struct Mod {  // integers, sign of the divisor
@@ -119,13 +122,36 @@ struct LessOrEqual {
   }
 };
 struct And {
-  uint8_t operator()(uint8_t a, uint8_t b) const { return a & b; }
+  template <class T>
+  T operator()(T a, T b) const {
+    return T(a & b);
+  }
 };
 struct Or {
-  uint8_t operator()(uint8_t a, uint8_t b) const { return a | b; }
+  template <class T>
+  T operator()(T a, T b) const {
+    return T(a | b);
+  }
 };
 struct Xor {
-  uint8_t operator()(uint8_t a, uint8_t b) const { return a ^ b; }
+  template <class T>
+  T operator()(T a, T b) const {
+    return T(a ^ b);
+  }
+};
+
+// Everything is shifted out from the width of the type on.
+struct ShiftLeft {
+  template <class T>
+  T operator()(T a, T b) const {
+    return b >= sizeof(T) * 8 ? T(0) : T(uint64_t(a) << b);
+  }
+};
+struct ShiftRight {
+  template <class T>
+  T operator()(T a, T b) const {
+    return b >= sizeof(T) * 8 ? T(0) : T(a >> b);
+  }
 };
 
 // ------------------------------------------------------------------------------------- the loops
@@ -166,48 +192,79 @@ void plain_rows(const RowRun& r, const int64_t* row, const void* const* in, void
   });
 }
 
+// The same for types that are rare: one loop for all strides.
+template <class T, class R, class F>
+void strided_rows(const RowRun& r, const int64_t* row, const void* const* in, void* out) {
+  const T* a = static_cast<const T*>(in[0]) + r.offset[0];
+  const T* b = static_cast<const T*>(in[1]) + r.offset[1];
+  R* y = static_cast<R*>(out) + r.out;
+  const int64_t sa = row[0], sb = row[1], n = r.n, step_a = r.step[0], step_b = r.step[1];
+  for (int64_t j = 0, m = r.m; j < m; ++j, a += step_a, b += step_b, y += n)
+    for (int64_t i = 0; i < n; ++i) y[i] = R(F{}(a[sa * i], b[sb * i]));
+}
+
 struct Function {
   const char* name;
-  double ns;                                                                        // an element, estimated
-  RowsFn f32 = nullptr, f64 = nullptr, i32 = nullptr, i64 = nullptr, u8 = nullptr;  // u8: bool too
-  bool divides = false;                                                             // integers
-  RowsFn get(hrt_dtype dtype) const {
-    switch (dtype) {
-      case HRT_FLOAT32: return f32;
-      case HRT_FLOAT64: return f64;
-      case HRT_INT32: return i32;
-      case HRT_INT64: return i64;
-      case HRT_UINT8:
-      case HRT_BOOL: return u8;
-      default: return nullptr;
-    }
+  double ns;             // an element, estimated
+  bool divides = false;  // integers
+  RowsFn rows[HRT_DTYPE_COUNT] = {};
+
+  RowsFn get(hrt_dtype dtype) const { return rows[widened(dtype)]; }
+
+  // Result: void for that of the operands' type.
+  template <class Result, class F, class... T>
+  constexpr Function& fast() {
+    ((rows[dtype_of<T>] = plain_rows<T, std::conditional_t<std::is_void_v<Result>, T, Result>, F>), ...);
+    return *this;
+  }
+  template <class Result, class F, class... T>
+  constexpr Function& rare() {
+    ((rows[dtype_of<T>] = strided_rows<T, std::conditional_t<std::is_void_v<Result>, T, Result>, F>), ...);
+    return *this;
   }
 };
 
 template <class F>
 constexpr Function arithmetic(const char* name, bool divides = false) {
-  return {name,
-          0.15,
-          float_rows<F>,
-          plain_rows<double, double, F>,
-          plain_rows<int32_t, int32_t, F>,
-          plain_rows<int64_t, int64_t, F>,
-          nullptr,
-          divides};
+  Function f{name, 0.15, divides};
+  f.rows[HRT_FLOAT32] = float_rows<F>;
+  return f.fast<void, F, double, int32_t, int64_t>()
+      .template rare<void, F, int8_t, int16_t, uint8_t, uint16_t, uint32_t, uint64_t>();
 }
 template <class F>
 constexpr Function comparison(const char* name) {
-  return {name,
-          0.15,
-          plain_rows<float, uint8_t, F>,
-          plain_rows<double, uint8_t, F>,
-          plain_rows<int32_t, uint8_t, F>,
-          plain_rows<int64_t, uint8_t, F>,
-          plain_rows<uint8_t, uint8_t, F>};
+  Function f{name, 0.15};
+  f.fast<uint8_t, F, float, double, int32_t, int64_t, uint8_t>();
+  f.rare<uint8_t, F, int8_t, int16_t, uint16_t, uint32_t, uint64_t>();
+  f.rows[HRT_BOOL] = f.rows[HRT_UINT8];
+  return f;
 }
 template <class F>
 constexpr Function logical(const char* name) {
-  return {name, 0.05, nullptr, nullptr, nullptr, nullptr, plain_rows<uint8_t, uint8_t, F>};
+  Function f{name, 0.05};
+  f.rows[HRT_BOOL] = plain_rows<uint8_t, uint8_t, F>;
+  return f;
+}
+template <class F>
+constexpr Function bitwise(const char* name) {
+  Function f{name, 0.1};
+  return f.fast<void, F, uint8_t, int32_t, int64_t>()
+      .template rare<void, F, int8_t, int16_t, uint16_t, uint32_t, uint64_t>();
+}
+template <class F>
+constexpr Function shift(const char* name) {
+  return Function{name, 0.3}.rare<void, F, uint8_t, uint16_t, uint32_t, uint64_t>();
+}
+template <class F>
+constexpr Function remainder(const char* name) {
+  return Function{name, 5.0, true}
+      .rare<void, F, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t>();
+}
+template <class F>
+constexpr Function float_only(const char* name, double ns) {
+  Function f{name, ns};
+  f.rows[HRT_FLOAT32] = float_rows<F>;
+  return f;
 }
 
 constexpr Function kFunctions[] = {
@@ -218,9 +275,9 @@ constexpr Function kFunctions[] = {
     arithmetic<Max>("Max"),
     arithmetic<Min>("Min"),
     arithmetic<Add>("Sum"),
-    {"Mean", 0.15, float_rows<Add>},
-    {"Pow", 4.0, float_rows<Pow>},
-    {"PRelu", 0.15, float_rows<PRelu>},
+    float_only<Add>("Mean", 0.15),
+    float_only<Pow>("Pow", 4.0),
+    float_only<PRelu>("PRelu", 0.15).rare<void, PRelu, double, int32_t, int64_t, uint32_t, uint64_t>(),
     comparison<Equal>("Equal"),
     comparison<Greater>("Greater"),
     comparison<Less>("Less"),
@@ -229,20 +286,17 @@ constexpr Function kFunctions[] = {
     logical<And>("And"),
     logical<Or>("Or"),
     logical<Xor>("Xor"),
-    {"Mod", 5.0, nullptr, nullptr, plain_rows<int32_t, int32_t, Mod>, plain_rows<int64_t, int64_t, Mod>,
-     nullptr, true},
+    bitwise<And>("BitwiseAnd"),
+    bitwise<Or>("BitwiseOr"),
+    bitwise<Xor>("BitwiseXor"),
+    remainder<Mod>("Mod"),
 };
-constexpr Function kFmod = {"Mod",
-                            10.0,
-                            plain_rows<float, float, Fmod>,
-                            plain_rows<double, double, Fmod>,
-                            plain_rows<int32_t, int32_t, Fmod>,
-                            plain_rows<int64_t, int64_t, Fmod>,
-                            nullptr,
-                            true};
+constexpr Function kFmod = remainder<Fmod>("Mod").rare<void, Fmod, float, double>();
+constexpr Function kShiftLeft = shift<ShiftLeft>("BitShift"), kShiftRight = shift<ShiftRight>("BitShift");
 
 const Function& find_function(const Node& node) {
   if (node.op() == "Mod" && node.i("fmod")) return kFmod;
+  if (node.op() == "BitShift") return node.s("direction") == "LEFT" ? kShiftLeft : kShiftRight;
   for (const Function& f : kFunctions)
     if (node.op() == f.name) return f;
   unsupported("operator ", node.op());
@@ -254,19 +308,28 @@ std::string supports(const Node& node) {
   if (!find_function(node).get(dtype)) return sdk::cat("dtype ", dtype_name(dtype));
   for (const uint32_t id : node.inputs())
     if (graph.value(id).dtype() != dtype) return "inputs of different types";
+  if (node.op() == "BitShift" && node.s("direction") != "LEFT" && node.s("direction") != "RIGHT")
+    return sdk::cat("direction ", node.s("direction"));
   return "";
 }
 
 void check_divisor(hrt_dtype dtype, const void* data, int64_t n, std::string_view op) {
-  const auto has_zero = [&]<class T>(const T* p) { return std::find(p, p + n, T(0)) != p + n; };
-  const bool bad = dtype == HRT_INT32   ? has_zero(static_cast<const int32_t*>(data))
-                   : dtype == HRT_INT64 ? has_zero(static_cast<const int64_t*>(data))
-                                        : false;
+  if (dtype == HRT_FLOAT32 || dtype == HRT_FLOAT64) return;
+  const auto has_zero = [&]<class T>(T zero) {
+    const T* p = static_cast<const T*>(data);
+    return std::find(p, p + n, zero) != p + n;
+  };
+  const size_t width = dtype_bytes(dtype);
+  const bool bad = width == 1   ? has_zero(uint8_t(0))
+                   : width == 2 ? has_zero(uint16_t(0))
+                   : width == 4 ? has_zero(uint32_t(0))
+                                : has_zero(uint64_t(0));
   require(!bad, op, ": integer division by zero");
 }
 
 Compiled binary_compile(const Node& node) {
   Compiled c;
+  c.widens = true;
   c.arrange = arrange_elementwise;
   c.inplace = 3;
   c.prepare = [&f = find_function(node)](const Signature& sig) -> Step {
@@ -289,6 +352,7 @@ Compiled binary_compile(const Node& node) {
 // one. An output over one of those others would destroy it.
 Compiled variadic_compile(const Node& node) {
   Compiled c;
+  c.widens = true;
   c.arrange = arrange_elementwise;
   c.inplace = node.inputs().size() > 1 ? 3 : 1;
   c.prepare = [&f = find_function(node), mean = node.op() == "Mean"](const Signature& sig) -> Step {
@@ -327,6 +391,8 @@ std::optional<float> known_exponent(hrt_dtype dtype, int64_t count, const void* 
   switch (dtype) {
     case HRT_FLOAT32: return *static_cast<const float*>(data);
     case HRT_FLOAT64: return float(*static_cast<const double*>(data));
+    case HRT_FLOAT16: return float(*static_cast<const float16*>(data));
+    case HRT_BFLOAT16: return float(*static_cast<const bfloat16*>(data));
     case HRT_INT32: return float(*static_cast<const int32_t*>(data));
     case HRT_INT64: return float(*static_cast<const int64_t*>(data));
     default: return std::nullopt;
@@ -336,8 +402,8 @@ std::optional<float> known_exponent(hrt_dtype dtype, int64_t count, const void* 
 std::string pow_supports(const Node& node) {
   const Value base = Graph(node.graph()).value(node.input(0)),
               power = Graph(node.graph()).value(node.input(1));
-  if (base.dtype() != HRT_FLOAT32) return sdk::cat("dtype ", dtype_name(base.dtype()));
-  if (power.dtype() == HRT_FLOAT32) return "";
+  if (widened(base.dtype()) != HRT_FLOAT32) return sdk::cat("dtype ", dtype_name(base.dtype()));
+  if (widened(power.dtype()) == HRT_FLOAT32) return "";
   const auto known = power.constant();
   if (known && known_exponent(known->dtype(), known->size(), known->raw())) return "";
   return sdk::cat("exponent of dtype ", dtype_name(power.dtype()), " that is no constant number");
@@ -444,7 +510,8 @@ std::span<const Op> binary_ops() {
   static const std::vector<Op> ops = [] {
     std::vector<Op> rows;
     for (const char* name : {"Add", "Sub", "Mul", "Div", "Mod", "PRelu", "Equal", "Greater", "Less",
-                             "GreaterOrEqual", "LessOrEqual", "And", "Or", "Xor"})
+                             "GreaterOrEqual", "LessOrEqual", "And", "Or", "Xor", "BitwiseAnd", "BitwiseOr",
+                             "BitwiseXor", "BitShift"})
       rows.push_back({"", name, supports, binary_compile});
     for (const char* name : {"Max", "Min", "Sum", "Mean"})
       rows.push_back({"", name, supports, variadic_compile});

@@ -12,7 +12,7 @@ namespace hrt::cpu {
 namespace {
 
 std::string supports(const Node& node) {
-  if (std::string reason = float32_only(node); !reason.empty()) return reason;
+  if (std::string reason = floats_only(node); !reason.empty()) return reason;
   if (std::string reason = epilogue_refusal(node); !reason.empty()) return reason;
   const Graph graph(node.graph());
   const Value w = graph.value(node.input(1));
@@ -134,15 +134,16 @@ Compiled compile(const Node& node) {
             {},
             {}};
   Compiled c;
-  if (const auto data = graph.value(node.input(1)).constant()) {
+  c.widens = true;
+  if (const auto data = float_constant(graph.value(node.input(1)))) {
     conv.packed = make_floats(conv.algorithm->packed_floats(w));
-    conv.algorithm->pack(w, data->data<float>(), conv.packed.get());
+    conv.algorithm->pack(w, data->data(), conv.packed.get());
     c.packed |= 1u << 1;
   }
   if (node.has_input(2))
-    if (const auto data = graph.value(node.input(2)).constant(); data && data->size() == w.oc) {
+    if (const auto data = float_constant(graph.value(node.input(2))); data && data->size() == w.oc) {
       conv.bias = make_floats(conv.bias_floats());
-      std::memcpy(conv.bias.get(), data->raw(), size_t(w.oc) * sizeof(float));
+      std::memcpy(conv.bias.get(), data->data(), size_t(w.oc) * sizeof(float));
       c.packed |= 1u << 2;
     }
   c.arrange = [input = conv.algorithm->input](Signature& sig) {

@@ -21,11 +21,26 @@ struct ConvWeights {
   int64_t out_blocks() const { return ceil_div(oc, kLanes); }
 };
 
+// Where the outputs of a convolution go: output o of a dim to element begin + o * stride of y, which has
+// these dims. All of y for a convolution, every stride-th element for a part of a transposed one.
+struct ConvScatter {
+  Dims3 dims, begin = {0, 0, 0}, stride = {1, 1, 1};
+  int64_t at(int64_t d, int64_t h, int64_t w) const {
+    return ((begin[0] + d * stride[0]) * dims[1] + begin[1] + h * stride[1]) * dims[2] + begin[2] + w * stride[2];
+  }
+};
+
 struct ConvShape {
   int64_t batch;
   Dims3 in, out;
-  Window window;
+  Window window;  // kConvDirect: where nothing is padded, negative pads leave out that much of the input
+  ConvScatter to = {out};
 };
+
+// A copy of x with its padding, planes being blocks of channels (or channels) of all images. padded: the dims
+// of the copy.
+void copy_padded(const float* x, float* to, int64_t planes, const Dims3& in, const Window& w,
+                 const Dims3& padded, int64_t lanes);
 
 struct ConvOperands {
   const float* x;

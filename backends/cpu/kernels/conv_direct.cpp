@@ -80,7 +80,8 @@ void pack(const ConvWeights& w, const float* from, float* to) {
   }
 }
 
-// A copy of x with its padding, planes being blocks of channels (or channels) of all images.
+}  // namespace
+
 void copy_padded(const float* x, float* to, int64_t planes, const Dims3& in, const Window& w,
                  const Dims3& padded, int64_t lanes) {
   const int64_t row = padded[2] * lanes;
@@ -101,12 +102,15 @@ void copy_padded(const float* x, float* to, int64_t planes, const Dims3& in, con
   });
 }
 
+namespace {
+
 struct Direct {
   ConvWeights w;
   ConvShape s;
   Epilogue e;
   bool plain;
   Dims3 padded;         // dims of the input with its padding
+  Dims3 origin;         // where the first window begins in it
   int64_t rows, width;  // output pixels: rows of them that tiles do not straddle
   std::vector<Panel> panels;
   struct Job {  // what a panel's tiles do
@@ -121,7 +125,7 @@ struct Direct {
   int64_t lanes() const { return plain ? 1 : kLanes; }
   int64_t planes() const { return plain ? w.ic() : ceil_div(w.ic(), kLanes); }
   size_t workspace() const {
-    if (!s.window.padded()) return 0;
+    if (padded == s.in) return 0;
     return size_t(
         sdk::element_count(Dims{s.batch, planes(), padded[0], padded[1], padded[2], lanes(), sizeof(float)}));
   }
@@ -135,11 +139,13 @@ Direct::Direct(const ConvWeights& weights, const ConvShape& shape, const Epilogu
     : w(weights), s(shape), e(epilogue), plain(plain_input) {
   const Window& win = s.window;
   for (size_t i = 0; i < 3; ++i) {
-    padded[i] = s.in[i] + win.begin[i] + win.end[i];
+    padded[i] = s.in[i] + std::max<int64_t>(win.begin[i], 0) + std::max<int64_t>(win.end[i], 0);
+    origin[i] = std::max<int64_t>(-win.begin[i], 0);
     const int64_t reach = (s.out[i] - 1) * win.stride[i] + (w.kernel[i] - 1) * win.dilation[i] + 1;
-    require(reach <= padded[i], "the window does not fit ", s.out[i], " times into ", padded[i]);
+    require(origin[i] + reach <= padded[i], "the window does not fit ", s.out[i], " times into ", padded[i]);
   }
-  const bool pointwise = volume(w.kernel) == 1 && volume(win.stride) == 1;
+  const bool pointwise = 
+      volume(w.kernel) == 1 && volume(win.stride) == 1 && volume(s.to.stride) == 1 && s.out == s.in;
   rows = pointwise ? 1 : s.out[0] * s.out[1];
   width = pointwise ? volume(s.out) : s.out[2];
   panels = make_panels(w);
@@ -175,7 +181,7 @@ Direct::Job Direct::make_job(const Panel& p) const {
 
 void Direct::run(const ConvOperands& o) const {
   const float* x = o.x;
-  if (s.window.padded()) {
+  if (padded != s.in) {
     float* copy = reinterpret_cast<float*>(o.workspace);
     copy_padded(x, copy, s.batch * planes(), s.in, s.window, padded, lanes());
     x = copy;
@@ -199,8 +205,8 @@ void Direct::run_tiles(const ConvOperands& o, const float* x, int64_t image, siz
   const Panel& p = panels[index];
   const Job& job = jobs[index];
   const Dims3& stride = s.window.stride;
-  const int64_t out = volume(s.out), a_row = stride[2] * lanes();
-  x += image * planes() * volume(padded) * lanes();
+  const int64_t out = volume(s.to.dims), a_row = stride[2] * lanes();
+  x += (image * planes() * volume(padded) + (origin[0] * padded[1] + origin[1]) * padded[2] + origin[2]) * lanes();
   const int64_t y = (image * w.out_blocks() + p.block) * out * kLanes;
   const int64_t segments = int64_t(job.segments.size());
 
@@ -214,7 +220,7 @@ void Direct::run_tiles(const ConvOperands& o, const float* x, int64_t image, siz
     t.segment_count = s1 - s0;
     t.b = o.w + p.packed + k0 * p.vectors * kLanes;
     t.b_row = p.vectors * kLanes;
-    t.c_row = kLanes;
+    t.c_row = s.to.stride[2] * kLanes;
     t.c_vec = out * kLanes;
     t.bias = first && o.bias ? o.bias + p.block * kLanes : nullptr;
     t.lo = last ? e.lo : Epilogue::none().lo;
@@ -225,7 +231,7 @@ void Direct::run_tiles(const ConvOperands& o, const float* x, int64_t image, siz
       const int64_t c0 = width * col / job.tiles_per_row, c1 = width * (col + 1) / job.tiles_per_row;
       const int64_t od = row / s.out[1], oh = row % s.out[1];
       t.a = x + ((od * stride[0] * padded[1] + oh * stride[1]) * padded[2] + c0 * stride[2]) * lanes();
-      const int64_t at = y + (row * width + c0) * kLanes;
+      const int64_t at = y + s.to.at(od, oh, c0) * kLanes;
       t.c = o.y + at;
       t.ahead = next_panel(t.b, t.b_row, k1 - k0, i - begin);
       t.add = add ? add + at : nullptr;

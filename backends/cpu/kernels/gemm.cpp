@@ -153,19 +153,20 @@ Step Matrices::prepare(const Signature& sig) const {
 // Packs what is constant.
 Compiled finish(const Node& node, Matrices m) {
   Compiled c;
+  c.widens = true;
   const Graph graph(node.graph());
-  if (const auto data = graph.value(node.input(1)).constant()) {
-    MatDims b(data->dims(), false);
+  if (const auto data = float_constant(graph.value(node.input(1)))) {
+    MatDims b(data->dims, false);
     const Strides strides = m.trans_b ? Strides{1, b.cols} : Strides{b.cols, 1};
     if (m.trans_b) b.transpose();
     const int64_t count = sdk::element_count(b.batch);
     m.packed = make_floats(packed_floats(b.rows, b.cols) * size_t(count));
-    pack_matrices(data->data<float>(), strides, count, b.rows, b.cols, m.alpha, m.packed.get());
+    pack_matrices(data->data(), strides, count, b.rows, b.cols, m.alpha, m.packed.get());
     c.packed |= 1u << 1;
-    const auto row = node.has_input(2) ? graph.value(node.input(2)).constant() : std::nullopt;
-    if (row && is_row(row->dims(), b.cols)) {
+    const auto row = node.has_input(2) ? float_constant(graph.value(node.input(2))) : std::nullopt;
+    if (row && is_row(row->dims, b.cols)) {
       m.bias = make_floats(packed_floats(1, b.cols));
-      scale_row(row->data<float>(), m.beta, m.bias.get(), b.cols);
+      scale_row(row->data(), m.beta, m.bias.get(), b.cols);
       c.packed |= 1u << 2;
     }
   }
@@ -174,7 +175,7 @@ Compiled finish(const Node& node, Matrices m) {
 }
 
 std::string supports(const Node& node) {
-  if (std::string reason = float32_only(node); !reason.empty()) return reason;
+  if (std::string reason = floats_only(node); !reason.empty()) return reason;
   if (node.is("FusedMatMul", "hrt") && node.has_input(2) &&
       Graph(node.graph()).value(node.input(2)).rank() != 1)
     return "bias that is not a vector";

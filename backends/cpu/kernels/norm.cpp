@@ -84,11 +84,12 @@ void batch_norm_row(const float* x, float* y, int64_t n, const float* mean, cons
 std::string batch_norm_supports(const Node& node) {
   if (node.i("training_mode")) return "training mode";
   if (node.outputs().size() > 1) return "statistics as outputs";
-  return float32_only(node);
+  return floats_only(node);
 }
 
 Compiled batch_norm_compile(const Node& node) {
   Compiled c;
+  c.widens = true;
   c.inplace = 1;
   c.arrange = arrange_data;
   c.prepare = [epsilon = node.f("epsilon", 1e-5f)](const Signature& sig) -> Step {
@@ -156,7 +157,7 @@ void normalize_block(const float* x, float* y, int64_t n, float epsilon, const f
 
 std::string group_norm_supports(const Node& node) {
   if (node.i("stash_type", 1) != 1) return "statistics in a type other than float32";
-  return float32_only(node);
+  return floats_only(node);
 }
 
 Step group_step(const Signature& sig, int64_t groups, float epsilon) {
@@ -197,6 +198,7 @@ Step blocked_instance_step(const Signature& sig, float epsilon) {
 
 Compiled group_norm_compile(const Node& node) {
   Compiled c;
+  c.widens = true;
   c.inplace = 1;
   c.prepare = [groups = node.i("num_groups"), epsilon = node.f("epsilon", 1e-5f)](const Signature& sig) {
     return group_step(sig, groups, epsilon);
@@ -206,6 +208,7 @@ Compiled group_norm_compile(const Node& node) {
 
 Compiled instance_norm_compile(const Node& node) {
   Compiled c;
+  c.widens = true;
   c.inplace = 1;
   c.arrange = arrange_data;
   c.prepare = [epsilon = node.f("epsilon", 1e-5f)](const Signature& sig) {
@@ -271,6 +274,7 @@ RowParameter row_parameter(const Signature& sig, size_t index, std::span<const i
 
 Compiled layer_norm_compile(const Node& node) {
   Compiled c;
+  c.widens = true;
   c.inplace = 1;
   c.prepare = [axis = node.i("axis", -1), epsilon = node.f("epsilon", 1e-5f),
                centre = node.op() == "LayerNormalization"](const Signature& sig) -> Step {
@@ -339,11 +343,12 @@ void lp_row(const float* x, float* y, int64_t n, int64_t p) {
 
 std::string lp_supports(const Node& node) {
   const int64_t p = node.i("p", 2);
-  return p == 1 || p == 2 ? float32_only(node) : sdk::cat("p = ", p);
+  return p == 1 || p == 2 ? floats_only(node) : sdk::cat("p = ", p);
 }
 
 Compiled lp_compile(const Node& node) {
   Compiled c;
+  c.widens = true;
   c.inplace = 1;
   c.prepare = [axis = node.i("axis", -1), p = node.i("p", 2)](const Signature& sig) -> Step {
     const std::span<const int64_t> dims = sig.in[0].dims;
@@ -407,6 +412,7 @@ Compiled lrn_compile(const Node& node) {
   const float alpha = node.f("alpha", 1e-4f) / float(size), beta = node.f("beta", 0.75f),
               bias = node.f("bias", 1.0f);
   Compiled c;
+  c.widens = true;
   c.prepare = [=](const Signature& sig) -> Step {
     const Channels d = channels_of(sig.in[0].dims);
     const LrnShape s{d.c, d.spatial, (size - 1) / 2, size / 2, alpha, beta, bias};
@@ -425,12 +431,12 @@ Compiled lrn_compile(const Node& node) {
 std::span<const Op> norm_ops() {
   static const Op ops[] = {
       {"", "BatchNormalization", batch_norm_supports, batch_norm_compile},
-      {"", "InstanceNormalization", float32_only, instance_norm_compile},
+      {"", "InstanceNormalization", floats_only, instance_norm_compile},
       {"", "GroupNormalization", group_norm_supports, group_norm_compile},
       {"", "LayerNormalization", group_norm_supports, layer_norm_compile},
       {"", "RMSNormalization", group_norm_supports, layer_norm_compile},
       {"", "LpNormalization", lp_supports, lp_compile},
-      {"", "LRN", float32_only, lrn_compile},
+      {"", "LRN", floats_only, lrn_compile},
   };
   return ops;
 }

@@ -14,11 +14,16 @@ namespace {
 
 // ------------------------------------------------------------------------------- the reductions
 
-// An operator: the start value, one element (x, or what `first` makes of it), and the end of it. Float ones
+// An operator: the start value, one element (x, or what `first`, or `one` for a single number, makes of it),
+// and the end of it. Float ones
 // work on vectors; lanes are folded at the end by `fold` too.
 struct Sum {
   static constexpr float kStart = 0;
   static HWY_INLINE Vec first(Vec x) { return x; }
+  template <class T>
+  static T one(T x) {
+    return x;
+  }
   static HWY_INLINE Vec fold(Vec a, Vec b) { return hn::Add(a, b); }
   static float last(float a, double) { return a; }
   template <class T>
@@ -39,9 +44,17 @@ struct Mean : Sum {
 };
 struct SumSquare : Sum {
   static HWY_INLINE Vec first(Vec x) { return hn::Mul(x, x); }
+  template <class T>
+  static T one(T x) {
+    return T(std::make_unsigned_t<T>(x) * std::make_unsigned_t<T>(x));
+  }
 };
 struct L1 : Sum {
   static HWY_INLINE Vec first(Vec x) { return hn::Abs(x); }
+  template <class T>
+  static T one(T x) {
+    return x < 0 ? T(0 - std::make_unsigned_t<T>(x)) : x;
+  }
 };
 struct L2 : SumSquare {
   static float last(float a, double) { return std::sqrt(a); }
@@ -52,6 +65,10 @@ struct LogSum : Sum {
 struct Prod {
   static constexpr float kStart = 1;
   static HWY_INLINE Vec first(Vec x) { return x; }
+  template <class T>
+  static T one(T x) {
+    return x;
+  }
   static HWY_INLINE Vec fold(Vec a, Vec b) { return hn::Mul(a, b); }
   static float last(float a, double) { return a; }
   template <class T>
@@ -66,6 +83,10 @@ struct Prod {
 struct Max {
   static constexpr float kStart = -HUGE_VALF;
   static HWY_INLINE Vec first(Vec x) { return x; }
+  template <class T>
+  static T one(T x) {
+    return x;
+  }
   static HWY_INLINE Vec fold(Vec a, Vec b) { return vec::maximum(a, b); }
   static float last(float a, double) { return a; }
   template <class T>
@@ -80,6 +101,10 @@ struct Max {
 struct Min {
   static constexpr float kStart = HUGE_VALF;
   static HWY_INLINE Vec first(Vec x) { return x; }
+  template <class T>
+  static T one(T x) {
+    return x;
+  }
   static HWY_INLINE Vec fold(Vec a, Vec b) { return vec::minimum(a, b); }
   static float last(float a, double) { return a; }
   template <class T>
@@ -270,7 +295,7 @@ void run_plain(const Plan& p, const void* x, void* y) {
     for (int64_t i = begin; i < end; ++i) {
       const T* base = from + locate(p, p.kept, i);
       T a = start<Op, T>();
-      walk(p, p.reduced, [&](int64_t offset) { a = Op::fold(a, base[offset]); });
+      walk(p, p.reduced, [&](int64_t offset) { a = Op::fold(a, Op::one(base[offset])); });
       to[i] = Op::last(a, p.per_output);
     }
   });
@@ -281,22 +306,33 @@ void run_plain(const Plan& p, const void* x, void* y) {
 using ReduceFn = void (*)(const Plan&, const void* x, void* y);
 struct Row {
   const char* name;
-  ReduceFn f32, i32 = nullptr, i64 = nullptr;
-  ReduceFn get(hrt_dtype t) const {
-    return t == HRT_FLOAT32 ? f32 : t == HRT_INT32 ? i32 : t == HRT_INT64 ? i64 : nullptr;
-  }
+  ReduceFn by_dtype[HRT_DTYPE_COUNT] = {};
+  ReduceFn get(hrt_dtype t) const { return by_dtype[widened(t)]; }
 };
+template <class Op, class... T>
+constexpr Row row(const char* name) {
+  Row r{name};
+  r.by_dtype[HRT_FLOAT32] = run_float<Op>;
+  ((r.by_dtype[dtype_of<T>] = run_plain<Op, T>), ...);
+  return r;
+}
+template <class Op>
+constexpr Row ordered(const char* name) {
+  Row r = row<Op, int32_t, int64_t, uint32_t, uint64_t, int8_t, uint8_t>(name);
+  r.by_dtype[HRT_BOOL] = run_plain<Op, bool>;
+  return r;
+}
 constexpr Row kRows[] = {
-    {"ReduceSum", run_float<Sum>, run_plain<Sum, int32_t>, run_plain<Sum, int64_t>},
-    {"ReduceMean", run_float<Mean>, run_plain<Mean, int32_t>, run_plain<Mean, int64_t>},
-    {"ReduceProd", run_float<Prod>, run_plain<Prod, int32_t>, run_plain<Prod, int64_t>},
-    {"ReduceMax", run_float<Max>, run_plain<Max, int32_t>, run_plain<Max, int64_t>},
-    {"ReduceMin", run_float<Min>, run_plain<Min, int32_t>, run_plain<Min, int64_t>},
-    {"ReduceSumSquare", run_float<SumSquare>},
-    {"ReduceL1", run_float<L1>},
-    {"ReduceL2", run_float<L2>},
-    {"ReduceLogSum", run_float<LogSum>},
-    {"ReduceLogSumExp", run_float<LogSumExp>},
+    row<Sum, int32_t, int64_t, uint32_t, uint64_t>("ReduceSum"),
+    row<Mean, int32_t, int64_t>("ReduceMean"),
+    row<Prod, int32_t, int64_t, uint32_t, uint64_t>("ReduceProd"),
+    ordered<Max>("ReduceMax"),
+    ordered<Min>("ReduceMin"),
+    row<SumSquare, int32_t, int64_t, uint32_t, uint64_t>("ReduceSumSquare"),
+    row<L1, int32_t, int64_t, uint32_t, uint64_t>("ReduceL1"),
+    row<L2>("ReduceL2"),
+    row<LogSum>("ReduceLogSum"),
+    row<LogSumExp>("ReduceLogSumExp"),
 };
 
 const Row& find_row(const Node& node) {
@@ -312,6 +348,7 @@ std::string supports(const Node& node) {
 
 Compiled compile(const Node& node) {
   Compiled c;
+  c.widens = true;
   c.prepare = [&row = find_row(node),
                noop = node.i("noop_with_empty_axes") != 0](const Signature& sig) -> Step {
     const Dims& dims = sig.in[0].dims;
@@ -411,8 +448,11 @@ ArgFn arg_fn(bool max, bool last) {
   return last ? arg_run<T, std::less_equal<T>> : arg_run<T, std::less<T>>;
 }
 ArgFn find_arg(hrt_dtype dtype, bool max, bool last) {
-  switch (dtype) {
+  switch (widened(dtype)) {
     case HRT_FLOAT32: return arg_fn<float>(max, last);
+    case HRT_FLOAT64: return arg_fn<double>(max, last);
+    case HRT_INT8: return arg_fn<int8_t>(max, last);
+    case HRT_UINT8: return arg_fn<uint8_t>(max, last);
     case HRT_INT32: return arg_fn<int32_t>(max, last);
     case HRT_INT64: return arg_fn<int64_t>(max, last);
     default: return nullptr;
@@ -426,6 +466,7 @@ std::string arg_supports(const Node& node) {
 
 Compiled arg_compile(const Node& node) {
   Compiled c;
+  c.widens = true;
   c.prepare = [axis = node.i("axis"), max = node.op() == "ArgMax",
                last = node.i("select_last_index") != 0](const Signature& sig) -> Step {
     const std::span<const int64_t> dims = sig.in[0].dims;

@@ -102,6 +102,7 @@ void run(const Shape& s, const float* x, float* y) {
 Compiled compile(const Node& node) {
   Compiled c;
   c.inplace = 1;
+  c.widens = true;
   c.prepare = [axis = node.i("axis", -1), log = node.op() == "LogSoftmax"](const Signature& sig) -> Step {
     const std::span<const int64_t> dims = sig.in[0].dims;
     const int64_t rank = int64_t(dims.size()), at = axis < 0 ? axis + rank : axis;
@@ -118,7 +119,7 @@ Compiled compile(const Node& node) {
 }  // namespace
 
 std::span<const Op> softmax_ops() {
-  static const Op ops[] = {{"", "Softmax", float32_only, compile}, {"", "LogSoftmax", float32_only, compile}};
+  static const Op ops[] = {{"", "Softmax", floats_only, compile}, {"", "LogSoftmax", floats_only, compile}};
   return ops;
 }
 

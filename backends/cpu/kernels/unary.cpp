@@ -12,37 +12,48 @@ namespace {
 
 struct Exp {
   HWY_INLINE Vec operator()(Vec x) const { return vec::exp(x); }
+  double operator()(double x) const { return std::exp(x); }
 };
 struct Log {
   HWY_INLINE Vec operator()(Vec x) const { return vec::log(x); }
+  double operator()(double x) const { return std::log(x); }
 };
 struct Sqrt {
   HWY_INLINE Vec operator()(Vec x) const { return hn::Sqrt(x); }
+  double operator()(double x) const { return std::sqrt(x); }
 };
 struct Reciprocal {
   HWY_INLINE Vec operator()(Vec x) const { return hn::Div(vec::set(1.0f), x); }
+  double operator()(double x) const { return 1 / x; }
 };
 struct Floor {
   HWY_INLINE Vec operator()(Vec x) const { return hn::Floor(x); }
+  double operator()(double x) const { return std::floor(x); }
 };
 struct Ceil {
   HWY_INLINE Vec operator()(Vec x) const { return hn::Ceil(x); }
+  double operator()(double x) const { return std::ceil(x); }
 };
 struct Round {
   HWY_INLINE Vec operator()(Vec x) const { return hn::Round(x); }
+  double operator()(double x) const { return std::nearbyint(x); }
 };
 struct Erf {
   HWY_INLINE Vec operator()(Vec x) const { return vec::erf(x); }
+  double operator()(double x) const { return std::erf(x); }
 };
 struct Sin {
   HWY_INLINE Vec operator()(Vec x) const { return vec::sin(x); }
+  double operator()(double x) const { return std::sin(x); }
 };
 struct Cos {
   HWY_INLINE Vec operator()(Vec x) const { return vec::cos(x); }
+  double operator()(double x) const { return std::cos(x); }
 };
 // Integers wrap around: -min is min.
 struct Neg {
   HWY_INLINE Vec operator()(Vec x) const { return hn::Neg(x); }
+  double operator()(double x) const { return -x; }
   template <class T>
   T operator()(T x) const {
     return T(0 - std::make_unsigned_t<T>(x));
@@ -50,6 +61,7 @@ struct Neg {
 };
 struct Abs {
   HWY_INLINE Vec operator()(Vec x) const { return hn::Abs(x); }
+  double operator()(double x) const { return std::fabs(x); }
   template <class T>
   T operator()(T x) const {
     return x < 0 ? Neg{}(x) : x;
@@ -60,6 +72,7 @@ struct Sign {  // NaN stays, as in numpy
     const Vec one = hn::CopySign(vec::set(1.0f), x);
     return hn::IfThenElse(hn::Gt(hn::Abs(x), vec::set(0.0f)), one, x);
   }
+  double operator()(double x) const { return x > 0 ? 1 : x < 0 ? -1 : x; }
   template <class T>
   T operator()(T x) const {
     return T((x > 0) - (x < 0));
@@ -68,6 +81,33 @@ struct Sign {  // NaN stays, as in numpy
 struct Not {
   uint8_t operator()(uint8_t x) const { return !x; }
 };
+struct BitwiseNot {
+  template <class T>
+  T operator()(T x) const {
+    return T(~x);
+  }
+};
+struct IsNaN {
+  template <class T>
+  uint8_t operator()(T x) const {
+    return x != x;
+  }
+};
+// Rare ones are left to the C library.
+template <double (*F)(double), float (*G)(float)>
+struct Library {
+  double operator()(double x) const { return F(x); }
+  float operator()(float x) const { return G(x); }
+};
+using Tan = Library<std::tan, std::tan>;
+using Asin = Library<std::asin, std::asin>;
+using Acos = Library<std::acos, std::acos>;
+using Atan = Library<std::atan, std::atan>;
+using Sinh = Library<std::sinh, std::sinh>;
+using Cosh = Library<std::cosh, std::cosh>;
+using Asinh = Library<std::asinh, std::asinh>;
+using Acosh = Library<std::acosh, std::acosh>;
+using Atanh = Library<std::atanh, std::atanh>;
 
 using MapFn = void (*)(const void* x, void* y, int64_t begin, int64_t end);
 
@@ -75,10 +115,10 @@ template <class F>
 void map_float(const void* x, void* y, int64_t begin, int64_t end) {
   map(static_cast<const float*>(x) + begin, static_cast<float*>(y) + begin, end - begin, F{});
 }
-template <class T, class F>
+template <class T, class F, class R = T>
 void map_plain(const void* x, void* y, int64_t begin, int64_t end) {
   const T* from = static_cast<const T*>(x);
-  T* to = static_cast<T*>(y);
+  R* to = static_cast<R*>(y);
   for (int64_t i = begin; i < end; ++i) to[i] = F{}(from[i]);
 }
 
@@ -88,32 +128,59 @@ struct Function {
   double ns;  // an element, estimated
   MapFn run;
 };
-constexpr Function kFunctions[] = {
-    {"Exp", HRT_FLOAT32, 0.4, map_float<Exp>},
-    {"Log", HRT_FLOAT32, 0.5, map_float<Log>},
-    {"Sqrt", HRT_FLOAT32, 0.2, map_float<Sqrt>},
-    {"Reciprocal", HRT_FLOAT32, 0.2, map_float<Reciprocal>},
-    {"Floor", HRT_FLOAT32, 0.1, map_float<Floor>},
-    {"Ceil", HRT_FLOAT32, 0.1, map_float<Ceil>},
-    {"Round", HRT_FLOAT32, 0.1, map_float<Round>},
-    {"Erf", HRT_FLOAT32, 0.8, map_float<Erf>},
-    {"Sin", HRT_FLOAT32, 0.8, map_float<Sin>},
-    {"Cos", HRT_FLOAT32, 0.8, map_float<Cos>},
-    {"Neg", HRT_FLOAT32, 0.1, map_float<Neg>},
-    {"Neg", HRT_INT32, 0.1, map_plain<int32_t, Neg>},
-    {"Neg", HRT_INT64, 0.2, map_plain<int64_t, Neg>},
-    {"Abs", HRT_FLOAT32, 0.1, map_float<Abs>},
-    {"Abs", HRT_INT32, 0.1, map_plain<int32_t, Abs>},
-    {"Abs", HRT_INT64, 0.2, map_plain<int64_t, Abs>},
-    {"Sign", HRT_FLOAT32, 0.1, map_float<Sign>},
-    {"Sign", HRT_INT32, 0.1, map_plain<int32_t, Sign>},
-    {"Sign", HRT_INT64, 0.2, map_plain<int64_t, Sign>},
-    {"Not", HRT_BOOL, 0.05, map_plain<uint8_t, Not>},
-};
+
+// A function of floats, with vectors for float32.
+template <class F>
+void add_float(std::vector<Function>& rows, const char* name, double ns) {
+  rows.push_back({name, HRT_FLOAT32, ns, map_float<F>});
+  rows.push_back({name, HRT_FLOAT64, ns * 4, map_plain<double, F>});
+}
+template <class F, class... T>
+void add_plain(std::vector<Function>& rows, const char* name, double ns = 0.2) {
+  (rows.push_back({name, dtype_of<T>, ns, map_plain<T, F>}), ...);
+}
+
+const std::vector<Function>& functions() {
+  static const std::vector<Function> all = [] {
+    std::vector<Function> rows;
+    add_float<Exp>(rows, "Exp", 0.4);
+    add_float<Log>(rows, "Log", 0.5);
+    add_float<Sqrt>(rows, "Sqrt", 0.2);
+    add_float<Reciprocal>(rows, "Reciprocal", 0.2);
+    add_float<Floor>(rows, "Floor", 0.1);
+    add_float<Ceil>(rows, "Ceil", 0.1);
+    add_float<Round>(rows, "Round", 0.1);
+    add_float<Erf>(rows, "Erf", 0.8);
+    add_float<Sin>(rows, "Sin", 0.8);
+    add_float<Cos>(rows, "Cos", 0.8);
+    add_plain<Tan, float, double>(rows, "Tan", 10);
+    add_plain<Asin, float, double>(rows, "Asin", 10);
+    add_plain<Acos, float, double>(rows, "Acos", 10);
+    add_plain<Atan, float, double>(rows, "Atan", 10);
+    add_plain<Sinh, float, double>(rows, "Sinh", 10);
+    add_plain<Cosh, float, double>(rows, "Cosh", 10);
+    add_plain<Asinh, float, double>(rows, "Asinh", 15);
+    add_plain<Acosh, float, double>(rows, "Acosh", 15);
+    add_plain<Atanh, float, double>(rows, "Atanh", 15);
+    add_float<Neg>(rows, "Neg", 0.1);
+    add_plain<Neg, int8_t, int16_t, int32_t, int64_t>(rows, "Neg");
+    add_float<Abs>(rows, "Abs", 0.1);
+    add_plain<Abs, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t>(rows, "Abs");
+    add_float<Sign>(rows, "Sign", 0.1);
+    add_plain<Sign, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t>(rows, "Sign");
+    add_plain<BitwiseNot, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t>(
+        rows, "BitwiseNot");
+    rows.push_back({"Not", HRT_BOOL, 0.05, map_plain<uint8_t, Not>});
+    rows.push_back({"IsNaN", HRT_FLOAT32, 0.1, map_plain<float, IsNaN, uint8_t>});
+    rows.push_back({"IsNaN", HRT_FLOAT64, 0.2, map_plain<double, IsNaN, uint8_t>});
+    return rows;
+  }();
+  return all;
+}
 
 const Function* find_function(const Node& node) {
-  const hrt_dtype dtype = Value(node.graph(), node.input(0)).dtype();
-  for (const Function& f : kFunctions)
+  const hrt_dtype dtype = widened(Value(node.graph(), node.input(0)).dtype());
+  for (const Function& f : functions())
     if (node.op() == f.name && dtype == f.dtype) return &f;
   return nullptr;
 }
@@ -126,6 +193,7 @@ std::string function_supports(const Node& node) {
 Compiled function_compile(const Node& node) {
   const Function& f = *find_function(node);
   Compiled c;
+  c.widens = true;
   c.arrange = arrange_elementwise;
   c.inplace = 1;
   c.prepare = [&f](const Signature& sig) -> Step {
@@ -155,6 +223,7 @@ double activation_ns(Activation::Kind kind) {
 Compiled activation_compile(const Node& node) {
   const Activation act = *find_activation(node.op(), node);
   Compiled c;
+  c.widens = true;
   c.arrange = arrange_elementwise;
   c.inplace = 1;
   c.prepare = [act](const Signature& sig) -> Step {
@@ -164,6 +233,59 @@ Compiled activation_compile(const Node& node) {
             act, [&](auto f) { map(b.input<float>(0) + begin, b.output<float>(0) + begin, end - begin, f); });
       });
     }};
+  };
+  return c;
+}
+
+// ------------------------------------------------------------------------------- Shrink and IsInf
+
+Compiled shrink_compile(const Node& node) {
+  Compiled c;
+  c.widens = true;
+  c.arrange = arrange_elementwise;
+  c.inplace = 1;
+  c.prepare = [bias = node.f("bias", 0), lambd = node.f("lambd", 0.5f)](const Signature& sig) -> Step {
+    return {[=, n = sig.in[0].stored()](const Buffers& b) {
+      const Vec shift = vec::set(bias), low = vec::set(-lambd), high = vec::set(lambd);
+      for_elements(n, 0.1, [&](int64_t begin, int64_t end) {
+        map(b.input<float>(0) + begin, b.output<float>(0) + begin, end - begin, [&](Vec x) {
+          const Vec above = hn::IfThenElseZero(hn::Gt(x, high), hn::Sub(x, shift));
+          return hn::IfThenElse(hn::Lt(x, low), hn::Add(x, shift), above);
+        });
+      });
+    }};
+  };
+  return c;
+}
+
+std::string is_inf_supports(const Node& node) {
+  const hrt_dtype t = widened(Value(node.graph(), node.input(0)).dtype());
+  return t == HRT_FLOAT32 || t == HRT_FLOAT64 ? "" : sdk::cat("dtype ", dtype_name(t));
+}
+
+// The infinities that are asked for; NaN where none is, which equals nothing.
+template <class T>
+Step is_inf_step(int64_t n, bool negative, bool positive) {
+  using Limits = std::numeric_limits<T>;
+  const T low = negative ? -Limits::infinity() : Limits::quiet_NaN();
+  const T high = positive ? Limits::infinity() : Limits::quiet_NaN();
+  return {[=](const Buffers& b) {
+    for_elements(n, 0.1, [&](int64_t begin, int64_t end) {
+      const T* x = b.input<T>(0);
+      uint8_t* y = b.output<uint8_t>(0);
+      for (int64_t i = begin; i < end; ++i) y[i] = (x[i] == low) | (x[i] == high);
+    });
+  }};
+}
+
+Compiled is_inf_compile(const Node& node) {
+  Compiled c;
+  c.widens = true;
+  c.prepare = [negative = node.i("detect_negative", 1) != 0,
+               positive = node.i("detect_positive", 1) != 0](const Signature& sig) {
+    const int64_t n = sig.in[0].count();
+    return sig.in[0].dtype == HRT_FLOAT64 ? is_inf_step<double>(n, negative, positive)
+                                          : is_inf_step<float>(n, negative, positive);
   };
   return c;
 }
@@ -192,16 +314,21 @@ using ClipStep = Step (*)(int64_t n);
 ClipStep find_clip(hrt_dtype dtype) {
   switch (dtype) {
     case HRT_FLOAT32: return clip_step<float>;
+    case HRT_FLOAT64: return clip_step<double>;
     case HRT_INT8: return clip_step<int8_t>;
     case HRT_UINT8: return clip_step<uint8_t>;
+    case HRT_INT16: return clip_step<int16_t>;
+    case HRT_UINT16: return clip_step<uint16_t>;
     case HRT_INT32: return clip_step<int32_t>;
+    case HRT_UINT32: return clip_step<uint32_t>;
     case HRT_INT64: return clip_step<int64_t>;
+    case HRT_UINT64: return clip_step<uint64_t>;
     default: return nullptr;
   }
 }
 
 std::string clip_supports(const Node& node) {
-  const hrt_dtype dtype = Value(node.graph(), node.input(0)).dtype();
+  const hrt_dtype dtype = widened(Value(node.graph(), node.input(0)).dtype());
   return find_clip(dtype) ? "" : sdk::cat("dtype ", dtype_name(dtype));
 }
 
@@ -213,6 +340,7 @@ void clip_arrange(Signature& sig) {
 
 Compiled clip_compile(const Node&) {
   Compiled c;
+  c.widens = true;
   c.arrange = clip_arrange;
   c.inplace = 1;
   c.prepare = [](const Signature& sig) {
@@ -258,7 +386,7 @@ std::span<const Op> unary_ops() {
   static const std::vector<Op> ops = [] {
     std::vector<Op> rows;
     const Function* last = nullptr;
-    for (const Function& f : kFunctions) {
+    for (const Function& f : functions()) {
       if (!last || std::string_view(last->name) != f.name)
         rows.push_back({"", f.name, function_supports, function_compile});
       last = &f;
@@ -266,7 +394,9 @@ std::span<const Op> unary_ops() {
     for (const char* name :
          {"Relu", "LeakyRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Swish", "Tanh", "Elu", "Selu", "Celu",
           "ThresholdedRelu", "Softplus", "Softsign", "Mish", "Gelu"})
-      rows.push_back({"", name, float32_only, activation_compile});
+      rows.push_back({"", name, floats_only, activation_compile});
+    rows.push_back({"", "Shrink", floats_only, shrink_compile});
+    rows.push_back({"", "IsInf", is_inf_supports, is_inf_compile});
     rows.push_back({"", "Clip", clip_supports, clip_compile});
     return rows;
   }();
