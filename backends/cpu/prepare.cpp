@@ -136,9 +136,10 @@ class Planner {
     return add_store({Place::kFixed, 0, data}, 0);
   }
 
-  // The operand of a value in another form.
-  Operand in_form(uint32_t value, Form form) const {
+  // The operand of a value in another form, with the dims that a node gives it.
+  Operand in_form(uint32_t value, Form form, const Dims& dims) const {
     Operand o = operand(value);
+    o.dims = dims;
     o.layout = form == kBlocked ? Layout::kBlocked : Layout::kPlain;
     if (form != kPlain) o.dtype = widened(o.dtype);
     return o;
@@ -146,7 +147,7 @@ class Planner {
 
   // The store of a value in this form; where there is none, it is made from another, at once when the value
   // is known, else in a step before the node.
-  uint32_t version(uint32_t value, Form want, const Executable::CompiledNode* node) {
+  uint32_t version(uint32_t value, Form want, const Dims& dims, const Executable::CompiledNode* node) {
     uint32_t& store = values_[value].store[want];
     if (store != HRT_NONE) return store;
     const Form native = values_[value].native;
@@ -155,8 +156,8 @@ class Planner {
     const bool half = is_half(type(value).dtype);
     const Form plain_float = half ? kWide : kPlain;
     const Form source = want == kPlain && half ? kWide : want == kBlocked ? plain_float : native;
-    const uint32_t from = version(value, source, node);
-    const Operand x = in_form(value, source), y = in_form(value, want);
+    const uint32_t from = version(value, source, dims, node);
+    const Operand x = in_form(value, source, dims), y = in_form(value, want, dims);
     if (x.dtype == y.dtype && same_memory(y.dims, x.layout, y.layout)) return store = from;
     if (stores_[from].place.kind == Place::kFixed) {
       std::byte* made = own(bytes_of(y));
@@ -199,7 +200,7 @@ class Planner {
   Operand widened_operand(uint32_t value, bool dropped, const Executable::CompiledNode* node) {
     Operand o = operand(value);
     if (!is_half(o.dtype)) return o;
-    if (o.known) o.known = dropped ? nullptr : stores_[version(value, kWide, node)].place.fixed;
+    if (o.known) o.known = dropped ? nullptr : stores_[version(value, kWide, o.dims, node)].place.fixed;
     o.dtype = HRT_FLOAT32;
     if (values_[value].native == kBlocked) o.layout = Layout::kBlocked;
     return o;
@@ -226,7 +227,7 @@ class Planner {
     Uses uses;
     for (size_t i = 0; i < node.in.size(); ++i) {
       const bool used = sig.in[i].present() && !dropped(i);
-      uses.in.push_back(used ? version(node.in[i], form(node.in[i], sig.in[i]), &node) : HRT_NONE);
+      uses.in.push_back(used ? version(node.in[i], form(node.in[i], sig.in[i]), sig.in[i].dims, &node) : HRT_NONE);
     }
     bool empty = true;
     for (size_t i = 0; i < node.out.size(); ++i) {
@@ -244,7 +245,7 @@ class Planner {
   void add_view(const Executable::CompiledNode& node) {
     Form form = values_[node.in[0]].native;
     if (form == kBlocked) form = is_half(type(node.in[0]).dtype) ? kWide : kPlain;
-    produced(node.out[0], form, version(node.in[0], form, &node));
+    produced(node.out[0], form, version(node.in[0], form, operand(node.in[0]).dims, &node));
   }
 
   // Lets output 0 overwrite an input with elements at the same places whose memory no other operand looks
@@ -266,13 +267,13 @@ class Planner {
 
   // Makes graph output i hold a value: its producer writes there directly if it can.
   void give_output(uint32_t value, size_t i) {
-    const Operand o = in_form(value, kPlain);
+    const Operand o = operand(value);
     const Place place{Place::kOutput, i, nullptr};
     const Executable::CompiledNode* last =
         executable_.nodes().empty() ? nullptr : &executable_.nodes().back();
     if (o.count() == 0) return;
-    const uint64_t bytes = bytes_of(o);
-    const uint32_t plain = version(value, kPlain, last);
+    const uint64_t bytes = uint64_t(o.count()) * dtype_bytes(o.dtype);
+    const uint32_t plain = version(value, kPlain, o.dims, last);
     Store& store = stores_[plain];
     if (store.place.kind == Place::kWorkspace && store.bytes <= bytes) {
       store.place = place;

@@ -222,10 +222,11 @@ void arrange(Signature& sig) {
   sig.in[0].layout = sig.out[0].layout = plain ? Layout::kPlain : Layout::kBlocked;
 }
 
-Step max_plain_step(Pool pool, hrt_dtype dtype, bool column_major) {
-  return {[pool = std::move(pool), dtype, column_major](const Buffers& b) {
+Step max_plain_step(Pool pool, const Signature& sig, bool column_major) {
+  const bool indices = sig.out.size() > 1 && sig.out[1].present();
+  return {[pool = std::move(pool), dtype = sig.in[0].dtype, indices, column_major](const Buffers& b) {
     const auto run = [&]<class T>(const T* x) {
-      pool.run_plain(x, b.output<T>(0), b.output<int64_t>(1), column_major);
+      pool.run_plain(x, b.output<T>(0), indices ? b.output<int64_t>(1) : nullptr, column_major);
     };
     switch (dtype) {
       case HRT_FLOAT64: return run(b.input<double>(0));
@@ -248,7 +249,7 @@ Compiled compile_windowed(const Node& node) {
     const Window w = attrs.resolve(std::span(in).subspan(2), std::span(out).subspan(2), attrs.kernel);
     Pool pool(w, sig.in[0], out, pad);
     if (sig.in[0].layout == Layout::kPlain)
-      return max_plain_step(std::move(pool), sig.in[0].dtype, column_major);
+      return max_plain_step(std::move(pool), sig, column_major);
     return {[pool = std::move(pool), op, p](const Buffers& b) {
       with_accumulator(op, p, [&](auto start) { pool.run(b.input<float>(0), b.output<float>(0), start); });
     }};
