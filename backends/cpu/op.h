@@ -155,8 +155,8 @@ std::span<const Op> resize_ops();       // Resize, DepthToSpace, SpaceToDepth
 std::span<const Op> einsum_ops();       // Einsum
 std::span<const Op> conv_transpose_ops();
 std::span<const Op> deform_conv_ops();
-std::span<const Op> unpool_ops();       // Col2Im, MaxUnpool
-std::span<const Op> fill_ops();         // Shape, Size, ConstantOfShape, EyeLike
+std::span<const Op> unpool_ops();  // Col2Im, MaxUnpool
+std::span<const Op> fill_ops();    // Shape, Size, ConstantOfShape, EyeLike
 
 // The row for a node, or NULL.
 const Op* find_op(const Node& node);

@@ -171,7 +171,8 @@ class Planner {
 
   // Copies a value from one form to another.
   static void convert(const Operand& x, const Operand& y, const void* from, void* to) {
-    if (x.layout != y.layout) return reorder(static_cast<const float*>(from), static_cast<float*>(to), y.dims, y.layout);
+    if (x.layout != y.layout)
+      return reorder(static_cast<const float*>(from), static_cast<float*>(to), y.dims, y.layout);
     if (is_half(x.dtype)) return widen(x.dtype, from, static_cast<float*>(to), x.count());
     narrow(y.dtype, static_cast<const float*>(from), to, x.count());
   }
@@ -227,7 +228,8 @@ class Planner {
     Uses uses;
     for (size_t i = 0; i < node.in.size(); ++i) {
       const bool used = sig.in[i].present() && !dropped(i);
-      uses.in.push_back(used ? version(node.in[i], form(node.in[i], sig.in[i]), sig.in[i].dims, &node) : HRT_NONE);
+      uses.in.push_back(used ? version(node.in[i], form(node.in[i], sig.in[i]), sig.in[i].dims, &node)
+                             : HRT_NONE);
     }
     bool empty = true;
     for (size_t i = 0; i < node.out.size(); ++i) {

@@ -509,9 +509,9 @@ Compiled where_compile(const Node&) {
 std::span<const Op> binary_ops() {
   static const std::vector<Op> ops = [] {
     std::vector<Op> rows;
-    for (const char* name : {"Add", "Sub", "Mul", "Div", "Mod", "PRelu", "Equal", "Greater", "Less",
-                             "GreaterOrEqual", "LessOrEqual", "And", "Or", "Xor", "BitwiseAnd", "BitwiseOr",
-                             "BitwiseXor", "BitShift"})
+    for (const char* name :
+         {"Add", "Sub", "Mul", "Div", "Mod", "PRelu", "Equal", "Greater", "Less", "GreaterOrEqual",
+          "LessOrEqual", "And", "Or", "Xor", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift"})
       rows.push_back({"", name, supports, binary_compile});
     for (const char* name : {"Max", "Min", "Sum", "Mean"})
       rows.push_back({"", name, supports, variadic_compile});

@@ -139,10 +139,12 @@ Compiled compile(const Node&) {
 }  // namespace
 
 void widen(hrt_dtype half, const void* x, float* y, int64_t n) {
-  for_elements(n, 0.1, [&, f = find_cast(half, HRT_FLOAT32)](int64_t begin, int64_t end) { f(x, y, begin, end); });
+  for_elements(n, 0.1,
+               [&, f = find_cast(half, HRT_FLOAT32)](int64_t begin, int64_t end) { f(x, y, begin, end); });
 }
 void narrow(hrt_dtype half, const float* x, void* y, int64_t n) {
-  for_elements(n, 0.1, [&, f = find_cast(HRT_FLOAT32, half)](int64_t begin, int64_t end) { f(x, y, begin, end); });
+  for_elements(n, 0.1,
+               [&, f = find_cast(HRT_FLOAT32, half)](int64_t begin, int64_t end) { f(x, y, begin, end); });
 }
 
 std::span<const Op> cast_ops() {

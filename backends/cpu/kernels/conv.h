@@ -26,7 +26,8 @@ struct ConvWeights {
 struct ConvScatter {
   Dims3 dims, begin = {0, 0, 0}, stride = {1, 1, 1};
   int64_t at(int64_t d, int64_t h, int64_t w) const {
-    return ((begin[0] + d * stride[0]) * dims[1] + begin[1] + h * stride[1]) * dims[2] + begin[2] + w * stride[2];
+    return ((begin[0] + d * stride[0]) * dims[1] + begin[1] + h * stride[1]) * dims[2] + begin[2] +
+           w * stride[2];
   }
 };
 

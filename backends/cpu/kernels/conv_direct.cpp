@@ -144,7 +144,7 @@ Direct::Direct(const ConvWeights& weights, const ConvShape& shape, const Epilogu
     const int64_t reach = (s.out[i] - 1) * win.stride[i] + (w.kernel[i] - 1) * win.dilation[i] + 1;
     require(origin[i] + reach <= padded[i], "the window does not fit ", s.out[i], " times into ", padded[i]);
   }
-  const bool pointwise = 
+  const bool pointwise =
       volume(w.kernel) == 1 && volume(win.stride) == 1 && volume(s.to.stride) == 1 && s.out == s.in;
   rows = pointwise ? 1 : s.out[0] * s.out[1];
   width = pointwise ? volume(s.out) : s.out[2];
@@ -206,7 +206,8 @@ void Direct::run_tiles(const ConvOperands& o, const float* x, int64_t image, siz
   const Job& job = jobs[index];
   const Dims3& stride = s.window.stride;
   const int64_t out = volume(s.to.dims), a_row = stride[2] * lanes();
-  x += (image * planes() * volume(padded) + (origin[0] * padded[1] + origin[1]) * padded[2] + origin[2]) * lanes();
+  x += (image * planes() * volume(padded) + (origin[0] * padded[1] + origin[1]) * padded[2] + origin[2]) *
+       lanes();
   const int64_t y = (image * w.out_blocks() + p.block) * out * kLanes;
   const int64_t segments = int64_t(job.segments.size());
 

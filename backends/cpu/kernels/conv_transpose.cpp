@@ -49,7 +49,8 @@ struct Transposed {
 
 Dims3 per_dim(const Node& node, const char* name, size_t rank, int64_t otherwise) {
   const Dims v = node.ints(name);
-  require(v.empty() || v.size() >= rank, "attribute ", name, " has ", v.size(), " entries for ", rank, " dims");
+  require(v.empty() || v.size() >= rank, "attribute ", name, " has ", v.size(), " entries for ", rank,
+          " dims");
   Dims3 d = {otherwise, otherwise, otherwise};
   for (size_t i = 0; i < rank && !v.empty(); ++i) d[3 - rank + i] = v[i];
   return d;
@@ -72,7 +73,8 @@ Transposed::Transposed(const Node& node) {
 
 std::array<Taps, 3> Transposed::taps(int64_t cls) const {
   std::array<Taps, 3> t;
-  for (size_t i = 3; i-- > 0; cls /= stride[i]) t[i] = taps_of(kernel[i], stride[i], dilation[i], cls % stride[i]);
+  for (size_t i = 3; i-- > 0; cls /= stride[i])
+    t[i] = taps_of(kernel[i], stride[i], dilation[i], cls % stride[i]);
   return t;
 }
 
@@ -99,8 +101,9 @@ void Transposed::pack(const float* w, float* scratch, float* to) const {
         for (int64_t d = 0; d < t[0].count; ++d)
           for (int64_t h = 0; h < t[1].count; ++h)
             for (int64_t v = 0; v < t[2].count; ++v)
-              *p++ = from[((t[0].last() - d * t[0].step) * kernel[1] + t[1].last() - h * t[1].step) * kernel[2] +
-                          t[2].last() - v * t[2].step];
+              *p++ =
+                  from[((t[0].last() - d * t[0].step) * kernel[1] + t[1].last() - h * t[1].step) * kernel[2] +
+                       t[2].last() - v * t[2].step];
       }
     kConvDirect.pack(part, scratch, to);
     to += kConvDirect.packed_floats(part);
@@ -195,7 +198,8 @@ Plan::Plan(const Transposed& t, const Signature& sig) {
       s.window.begin[i] -= border.begin[i];
       s.window.end[i] -= border.end[i];
     }
-    phases[p].conv = kConvDirect.prepare({t.oc, t.ic / t.group, t.group, s.window.kernel}, s, Epilogue::none());
+    phases[p].conv =
+        kConvDirect.prepare({t.oc, t.ic / t.group, t.group, s.window.kernel}, s, Epilogue::none());
   }
 }
 
@@ -261,7 +265,8 @@ Compiled compile(const Node& node) {
     sig.out[0].layout = Layout::kBlocked;
   };
   c.prepare = [t, packed, bias](const Signature& sig) -> Step {
-    require(sig.in[0].dims[1] == t.ic, "input has ", sig.in[0].dims[1], " channels, the weights are for ", t.ic);
+    require(sig.in[0].dims[1] == t.ic, "input has ", sig.in[0].dims[1], " channels, the weights are for ",
+            t.ic);
     require(!sig.has_in(2) || sig.in[2].count() == t.oc, "bias has ", sig.in[2].dims, " elements for ", t.oc,
             " channels");
     Plan plan(t, sig);
@@ -272,7 +277,8 @@ Compiled compile(const Node& node) {
       return at;
     };
     const bool pads = sig.has_in(2) && !bias;
-    const size_t x_at = room(true, plan.padded_floats()), bias_at = room(pads, size_t(round_up(t.oc, kLanes)));
+    const size_t x_at = room(true, plan.padded_floats()),
+                 bias_at = room(pads, size_t(round_up(t.oc, kLanes)));
     const size_t w_at = room(!packed, t.packed_floats()), scratch_at = room(!packed, t.scratch_floats());
     Step step;
     step.workspace = floats * sizeof(float);

@@ -44,8 +44,10 @@ void Deform::sample(const float* offset, const float* mask, int64_t tap, int64_t
   const float *dy = offset + tap * 2 * positions() + first, *dx = dy + positions();
   for (int64_t j = 0; j < columns; ++j) {
     const int64_t oh = (first + j) / out[2], ow = (first + j) % out[2];
-    const double h = double(oh * w.stride[1] - w.begin[1] + tap / w.kernel[2] * w.dilation[1]) + double(dy[j]);
-    const double v = double(ow * w.stride[2] - w.begin[2] + tap % w.kernel[2] * w.dilation[2]) + double(dx[j]);
+    const double h =
+        double(oh * w.stride[1] - w.begin[1] + tap / w.kernel[2] * w.dilation[1]) + double(dy[j]);
+    const double v =
+        double(ow * w.stride[2] - w.begin[2] + tap % w.kernel[2] * w.dilation[2]) + double(dx[j]);
     const float m = mask ? mask[tap * positions() + first + j] : 1.0f;
     for (int corner = 0; corner < 4; ++corner) {
       to.offset[corner][j] = 0;
@@ -64,15 +66,15 @@ void Deform::sample(const float* offset, const float* mask, int64_t tap, int64_t
 }
 
 // Rows (channel, tap) of one group for positions [first, first + columns); the rest of a row is zero.
-void Deform::fill_panel(const float* x, const float* offset, const float* mask, int64_t channel, int64_t first,
-                        int64_t columns, int64_t width, float* to) const {
+void Deform::fill_panel(const float* x, const float* offset, const float* mask, int64_t channel,
+                        int64_t first, int64_t columns, int64_t width, float* to) const {
   const int64_t channels = ic / group, per_offset = ic / offset_groups;
   Samples s;
   for (int64_t c0 = channel; c0 < channel + channels;) {
     const int64_t o = c0 / per_offset, c1 = std::min((o + 1) * per_offset, channel + channels);
     for (int64_t tap = 0; tap < taps(); ++tap) {
-      sample(offset + o * taps() * 2 * positions(), mask ? mask + o * taps() * positions() : nullptr, tap, first,
-             columns, s);
+      sample(offset + o * taps() * 2 * positions(), mask ? mask + o * taps() * positions() : nullptr, tap,
+             first, columns, s);
       for (int64_t c = c0; c < c1; ++c) {
         const float* plane = x + c * volume(in);
         float* row = to + ((c - channel) * taps() + tap) * width;
@@ -101,8 +103,14 @@ Deform resolve(const WindowAttrs& attrs, int64_t group, int64_t offset_groups, c
   const Dims &x = sig.in[0].dims, &w = sig.in[1].dims, &y = sig.out[0].dims;
   require(x.size() == 4 && w.size() == 4, "x of shape ", x, " with weights of ", w);
   const std::span<const int64_t> in(x), out(y), kernel(w);
-  Deform d{attrs.resolve(in.subspan(2), out.subspan(2), kernel.subspan(2)), x[0], x[1], w[0], group, offset_groups,
-           spatial3(x), spatial3(y)};
+  Deform d{attrs.resolve(in.subspan(2), out.subspan(2), kernel.subspan(2)),
+           x[0],
+           x[1],
+           w[0],
+           group,
+           offset_groups,
+           spatial3(x),
+           spatial3(y)};
   require(w[1] * group == d.ic, d.ic, " channels for weights of ", w, " in ", group, " groups");
   require(offset_groups >= 1 && d.ic % offset_groups == 0, d.ic, " channels in ", offset_groups,
           " offset groups");
@@ -131,11 +139,11 @@ Step prepare(const Deform& d, const Signature& sig) {
       parallel(panels.count(), double(d.depth() * kMostColumns) * 2, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; ++p) {
           const int64_t first = panels.first(p) * kLanes, width = panels.width(p) * kLanes;
-          d.fill_panel(x, offset, mask, g * (d.ic / d.group), first, std::min(width, d.positions() - first), width,
-                       columns + first * d.depth());
+          d.fill_panel(x, offset, mask, g * (d.ic / d.group), first, std::min(width, d.positions() - first),
+                       width, columns + first * d.depth());
         }
       });
-      ProductOperands o{b.input<float>(1) + g * out_rows * d.depth(), columns, nullptr, nullptr, has_bias,
+      ProductOperands o{b.input<float>(1) + g * out_rows * d.depth(),     columns, nullptr, nullptr, has_bias,
                         b.output<float>(0) + z * out_rows * d.positions()};
       if (has_bias)  // what the product adds to
         for (int64_t m = 0; m < out_rows; ++m)

@@ -253,7 +253,8 @@ Term Plan::scale(const Term& a, const Term& b) {
     return d;
   };
   const Dims in[] = {aligned(a), aligned(b)};
-  const Term x = laid_out(a, select(a.labels, any)), z = laid_out(b, select(b.labels, any)), y = target(order);
+  const Term x = laid_out(a, select(a.labels, any)), z = laid_out(b, select(b.labels, any)),
+             y = target(order);
   runs_.push_back([plan = make_broadcast(sizes(order), in), x = x.place, z = z.place,
                    y = y.place](const Buffers& buffers) {
     const float *pa = x.in(buffers), *pb = z.in(buffers);
@@ -364,17 +365,20 @@ Term Plan::contract(const Term& a, const Term& b) {
         if (c.n.empty() && !c.m.empty()) c.copied += count(c.result) * kLanes;
         if (!best || c.copied < best->copied) best = std::move(c);
       }
-  const Term left = laid_out(*best->left, best->left_order), right = laid_out(*best->right, best->right_order);
+  const Term left = laid_out(*best->left, best->left_order),
+             right = laid_out(*best->right, best->right_order);
   const Term y = target(best->result);
-  add_product(left, right, best->transposed, count(batch), count(best->m), count(best->n), count(k_a), y.place);
+  add_product(left, right, best->transposed, count(batch), count(best->m), count(best->n), count(k_a),
+              y.place);
   return y;
 }
 
 Step Plan::step() {
-  Term result = std::move(terms_[0]);
+  Term result;
   if (terms_.size() == 1) {
+    const Term t = std::move(terms_[0]);
     terms_.clear();
-    result = sum_unneeded(result);
+    result = sum_unneeded(t);
   } else {
     for (size_t i = 0; i < terms_.size(); ++i) {
       Term t = std::move(terms_[i]);

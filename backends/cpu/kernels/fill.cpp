@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operators that make a tensor from a shape: Shape, Size, ConstantOfShape, EyeLike. They cost nothing; elsewhere
-// each would cut a subgraph in two.
+// Operators that make a tensor from a shape: Shape, Size, ConstantOfShape, EyeLike. They cost nothing;
+// elsewhere each would cut a subgraph in two.
 #include <array>
 #include <cstring>
 #include <optional>

@@ -54,9 +54,7 @@ struct Norm {
   }
   HWY_INLINE void join(const Norm& other) { sum = hn::Add(sum, other.sum); }
   HWY_INLINE Vec result(float) const {
-    return p == 1   ? sum
-           : p == 2 ? hn::Sqrt(sum)
-                    : vec::pow(sum, hn::Set(f32, 1.0f / float(p)));
+    return p == 1 ? sum : p == 2 ? hn::Sqrt(sum) : vec::pow(sum, hn::Set(f32, 1.0f / float(p)));
   }
 };
 
@@ -83,10 +81,7 @@ struct Pool {
 };
 
 Pool::Pool(const Window& window, const Operand& x, const Dims& out_dims, bool count_include_pad)
-    : w(window),
-      planes(x.physical()[0] * x.physical()[1]),
-      in(spatial3(x.dims)),
-      out(spatial3(out_dims)) {
+    : w(window), planes(x.physical()[0] * x.physical()[1]), in(spatial3(x.dims)), out(spatial3(out_dims)) {
   for (size_t i = 0; i < 3; ++i)
     for (int64_t o = 0; o < out[i]; ++o) {
       Taps t;
@@ -147,17 +142,18 @@ void Pool::run_plain(const T* x, T* y, int64_t* indices, bool column_major) cons
         }
     return std::pair(best, where);
   };
-  parallel(planes * out[0] * out[1], double(out[2] * volume(w.kernel)) * 1.5, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const Taps &h = taps[1][size_t(i % out[1])], &d = taps[0][size_t(i / out[1] % out[0])];
-      const int64_t plane = i / (out[0] * out[1]) * volume(in);
-      for (int64_t ow = 0; ow < out[2]; ++ow) {
-        const auto [best, where] = window(x + plane, plane, d, h, taps[2][size_t(ow)]);
-        y[i * out[2] + ow] = best;
-        if (indices) indices[i * out[2] + ow] = where;
-      }
-    }
-  });
+  parallel(planes * out[0] * out[1], double(out[2] * volume(w.kernel)) * 1.5,
+           [&](int64_t begin, int64_t end) {
+             for (int64_t i = begin; i < end; ++i) {
+               const Taps &h = taps[1][size_t(i % out[1])], &d = taps[0][size_t(i / out[1] % out[0])];
+               const int64_t plane = i / (out[0] * out[1]) * volume(in);
+               for (int64_t ow = 0; ow < out[2]; ++ow) {
+                 const auto [best, where] = window(x + plane, plane, d, h, taps[2][size_t(ow)]);
+                 y[i * out[2] + ow] = best;
+                 if (indices) indices[i * out[2] + ow] = where;
+               }
+             }
+           });
 }
 
 // Every lane over n vectors; four at a time, so that they overlap.
@@ -248,8 +244,7 @@ Compiled compile_windowed(const Node& node) {
     require(attrs.kernel.size() + 2 == in.size(), "kernel_shape has ", attrs.kernel.size(), " entries");
     const Window w = attrs.resolve(std::span(in).subspan(2), std::span(out).subspan(2), attrs.kernel);
     Pool pool(w, sig.in[0], out, pad);
-    if (sig.in[0].layout == Layout::kPlain)
-      return max_plain_step(std::move(pool), sig, column_major);
+    if (sig.in[0].layout == Layout::kPlain) return max_plain_step(std::move(pool), sig, column_major);
     return {[pool = std::move(pool), op, p](const Buffers& b) {
       with_accumulator(op, p, [&](auto start) { pool.run(b.input<float>(0), b.output<float>(0), start); });
     }};
@@ -265,9 +260,8 @@ Compiled compile_global(const Node& node) {
     const Dims& in = sig.in[0].dims;
     const int64_t planes = in[0] * ceil_div(in[1], kLanes), n = sdk::element_count(std::span(in).subspan(2));
     return {[planes, n, op, p](const Buffers& b) {
-      with_accumulator(op, p, [&](auto start) {
-        reduce_planes(b.input<float>(0), b.output<float>(0), planes, n, start);
-      });
+      with_accumulator(
+          op, p, [&](auto start) { reduce_planes(b.input<float>(0), b.output<float>(0), planes, n, start); });
     }};
   };
   return c;

@@ -35,7 +35,8 @@ void add_plane(const Blocks& s, const T* x, T* y) {
   const Dims3& k = s.w.kernel;
   for (int64_t tap = 0; tap < volume(k); ++tap)
     for (int64_t row = 0; row < s.grid[0] * s.grid[1]; ++row, x += s.grid[2]) {
-      const int64_t d = row / s.grid[1] * s.w.stride[0] + tap / (k[1] * k[2]) * s.w.dilation[0] - s.w.begin[0];
+      const int64_t d =
+          row / s.grid[1] * s.w.stride[0] + tap / (k[1] * k[2]) * s.w.dilation[0] - s.w.begin[0];
       const int64_t h = row % s.grid[1] * s.w.stride[1] + tap / k[2] % k[1] * s.w.dilation[1] - s.w.begin[1];
       if (d >= 0 && d < s.image[0] && h >= 0 && h < s.image[1])
         add_row(s, x, tap % k[2], y + (d * s.image[1] + h) * s.image[2]);
@@ -70,8 +71,7 @@ Compiled col2im_compile(const Node& node) {
             " and block_shape ", block, " differ in rank");
     Blocks s{attrs.resolve(image, image, block), spatial3(sig.out[0].dims), {}, 0};
     for (size_t i = 0; i < 3; ++i) {
-      const int64_t room =
-          s.image[i] + s.w.begin[i] + s.w.end[i] - (s.w.kernel[i] - 1) * s.w.dilation[i] - 1;
+      const int64_t room = s.image[i] + s.w.begin[i] + s.w.end[i] - (s.w.kernel[i] - 1) * s.w.dilation[i] - 1;
       require(room >= 0, "the block does not fit into the image");
       s.grid[i] = room / s.w.stride[i] + 1;
     }
@@ -129,7 +129,8 @@ Compiled unpool_compile(const Node& node) {
   Compiled c;
   c.prepare = [kernel = node.ints("kernel_shape"), strides = node.ints("strides"),
                pads = node.ints("pads")](const Signature& sig) -> Step {
-    require(sig.in[1].dims == sig.in[0].dims, "indices of shape ", sig.in[1].dims, " for x of ", sig.in[0].dims);
+    require(sig.in[1].dims == sig.in[0].dims, "indices of shape ", sig.in[1].dims, " for x of ",
+            sig.in[0].dims);
     const Dims from = pooled_from(sig.in[0].dims, kernel, strides, pads), &to = sig.out[0].dims;
     Dims stride(to.size(), 1);
     for (size_t d = to.size(); d-- > 0;) {
@@ -139,7 +140,9 @@ Compiled unpool_compile(const Node& node) {
     const size_t width = dtype_bytes(sig.in[0].dtype);
     return {[=, n = sig.in[0].count(), bytes = size_t(sig.out[0].count()) * width](const Buffers& b) {
       std::memset(b.out[0], 0, bytes);
-      const auto run = [&]<class T>(const T* x) { put_back(x, b.input<int64_t>(1), n, b.output<T>(0), from, stride); };
+      const auto run = [&]<class T>(const T* x) {
+        put_back(x, b.input<int64_t>(1), n, b.output<T>(0), from, stride);
+      };
       if (width == 2) return run(b.input<uint16_t>(0));
       if (width == 4) return run(b.input<uint32_t>(0));
       run(b.input<uint64_t>(0));
