@@ -43,7 +43,7 @@ class Einsum : public CpuOp {
     std::vector<Data> in;
     for (size_t i = 0; i < dims.size(); ++i) in.push_back(random(dims[i], unsigned(gen())));
     if (equation.empty()) {
-      for (const std::string& t : terms) equation += (equation.empty() ? "" : ",") + t;
+      for (size_t i = 0; i < terms.size(); ++i) equation += (i ? "," : "") + terms[i];
       equation += "->" + out;
     }
     const auto [result, want] = naive(terms, out, in);

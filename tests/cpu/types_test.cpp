@@ -35,7 +35,9 @@ class Types : public CpuOp {
       half.push_back(d.dtype == HRT_FLOAT32 ? narrowed<T>(d) : d);
       wide.push_back(d.dtype == HRT_FLOAT32 ? widened<T>(half.back()) : d);
     }
-    for (const uint32_t constants : {0u, ~1u}) {
+    uint32_t integers = 0;  // they decide shapes
+    for (size_t i = 0; i < in.size(); ++i) integers |= uint32_t(in[i].dtype == HRT_INT64) << i;
+    for (const uint32_t constants : {integers, ~1u}) {
       const Data want = narrowed<T>(run_op(isa(), op, wide, out, attrs, constants));
       const Data got = run_op(isa(), op, half, Out(out, dtype_of<T>), attrs, constants);
       EXPECT_EQ(got.bytes, want.bytes) << op;

@@ -3,11 +3,14 @@
 // with t * dilation = o + pad mod stride. So each r is a convolution of stride 1 with these taps, the last
 // first, whose outputs lie `stride` apart; it runs on the direct convolution. Nothing is computed or stored
 // twice, where a matrix product and a scatter write and read a buffer of kernel / stride times the output.
+// Where a group has few output channels, whose blocks would be mostly empty, that product and scatter it is.
 // https://onnx.ai/onnx/operators/onnx__ConvTranspose.html
 #include <cstring>
 #include <numeric>
 
+#include "backends/cpu/kernels/col2im.h"
 #include "backends/cpu/kernels/conv.h"
+#include "backends/cpu/kernels/product.h"
 #include "backends/cpu/packed.h"
 
 namespace hrt::cpu {
@@ -43,8 +46,12 @@ struct Transposed {
   ConvWeights weights(int64_t cls) const;
   size_t packed_floats() const;
   void pack(const float* w, float* scratch, float* to) const;  // scratch: scratch_floats()
+  bool by_columns() const { return oc / group * 2 <= kLanes; }
+  // (group, output channel, tap) rows of input channels: the left operand of the product.
+  void pack_rows(const float* w, float* to) const;
   size_t scratch_floats() const { return size_t(ic * (oc / group) * volume(kernel)); }
   Dims3 begin_pads(const Dims3& in, const Dims3& out) const;
+  void check(const Signature& sig) const;
 };
 
 Dims3 per_dim(const Node& node, const char* name, size_t rank, int64_t otherwise) {
@@ -119,6 +126,12 @@ Dims3 Transposed::begin_pads(const Dims3& in, const Dims3& out) const {
     begin[i] = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
   }
   return begin;
+}
+
+void Transposed::check(const Signature& sig) const {
+  require(sig.in[0].dims[1] == ic, "input has ", sig.in[0].dims[1], " channels, the weights are for ", ic);
+  require(!sig.has_in(2) || sig.in[2].count() == oc, "bias has ", sig.in[2].dims, " elements for ", oc,
+          " channels");
 }
 
 // The outputs of one class: a convolution, or where no tap meets them the bias alone.
@@ -216,6 +229,63 @@ void Plan::run(const float* x, const float* w, const float* bias, float* y, floa
   }
 }
 
+// ------------------------------------------------------------------------- a product and a scatter
+
+void Transposed::pack_rows(const float* w, float* to) const {
+  const int64_t group_ic = ic / group, rows = oc / group * volume(kernel);
+  for (int64_t g = 0; g < group; ++g)
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t i = 0; i < group_ic; ++i) *to++ = w[(g * group_ic + i) * rows + r];
+}
+
+Step columns_step(const Transposed& t, const Floats& packed, const Signature& sig) {
+  const Dims3 in = spatial3(sig.in[0].dims);
+  Blocks blocks{{}, spatial3(sig.out[0].dims), in, 0};
+  blocks.w.kernel = t.kernel;
+  blocks.w.stride = t.stride;
+  blocks.w.dilation = t.dilation;
+  blocks.w.begin = t.begin_pads(in, blocks.image);
+  const int64_t taps = volume(t.kernel), group_oc = t.oc / t.group, group_ic = t.ic / t.group, n = volume(in);
+  const Product product{group_oc * taps, n, group_ic, true, {{0, 0}}, {}};
+  const size_t x_floats = packed_floats(group_ic, n), y_floats = size_t(round_up(product.m * n, 16));
+  Step step;
+  step.workspace = (x_floats + y_floats + (packed ? 0 : t.scratch_floats())) * sizeof(float);
+  step.run = [=, batch = sig.in[0].dims[0], has_bias = sig.has_in(2)](const Buffers& b) {
+    float* const x = reinterpret_cast<float*>(b.workspace);
+    float *const columns = x + x_floats, *const rows = columns + y_floats;
+    if (!packed) t.pack_rows(b.input<float>(1), rows);
+    const float* const w = packed ? packed.get() : rows;
+    for (int64_t z = 0; z < batch * t.group; ++z) {
+      const int64_t g = z % t.group;
+      pack_matrices(b.input<float>(0) + z * group_ic * n, {n, 1}, 1, group_ic, n, 1, x);
+      multiply(product, {w + g * product.m * group_ic, x, nullptr, nullptr, false, columns});
+      parallel(group_oc, double(taps * n) * 0.5, [&](int64_t begin, int64_t end) {
+        for (int64_t m = begin; m < end; ++m)
+          add_plane(blocks, columns + m * taps * n,
+                    b.output<float>(0) + (z * group_oc + m) * volume(blocks.image),
+                    has_bias ? b.input<float>(2)[g * group_oc + m] : 0.0f);
+      });
+    }
+  };
+  return step;
+}
+
+Compiled compile_columns(const Node& node, const Transposed& t) {
+  Compiled c;
+  c.widens = true;
+  Floats packed;
+  if (const auto w = float_constant(Graph(node.graph()).value(node.input(1)))) {
+    packed = make_floats(t.scratch_floats());
+    t.pack_rows(w->data(), packed.get());
+    c.packed |= 1u << 1;
+  }
+  c.prepare = [t, packed](const Signature& sig) {
+    t.check(sig);
+    return columns_step(t, packed, sig);
+  };
+  return c;
+}
+
 // --------------------------------------------------------------------------------------------- the row
 
 std::string supports(const Node& node) {
@@ -244,6 +314,7 @@ void pad_bias(const float* from, int64_t n, float* to) {
 Compiled compile(const Node& node) {
   const Graph graph(node.graph());
   const Transposed t(node);
+  if (t.by_columns()) return compile_columns(node, t);
   Compiled c;
   c.widens = true;
   Floats packed, bias;
@@ -265,10 +336,7 @@ Compiled compile(const Node& node) {
     sig.out[0].layout = Layout::kBlocked;
   };
   c.prepare = [t, packed, bias](const Signature& sig) -> Step {
-    require(sig.in[0].dims[1] == t.ic, "input has ", sig.in[0].dims[1], " channels, the weights are for ",
-            t.ic);
-    require(!sig.has_in(2) || sig.in[2].count() == t.oc, "bias has ", sig.in[2].dims, " elements for ", t.oc,
-            " channels");
+    t.check(sig);
     Plan plan(t, sig);
     size_t floats = 0;
     const auto room = [&](bool needed, size_t n) {
