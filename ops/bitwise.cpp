@@ -23,8 +23,9 @@ void shift(const Kernel& c) {
   const std::string direction = c.node().s("direction");
   require(direction == "LEFT" || direction == "RIGHT", "direction is '", direction, "', not LEFT or RIGHT");
   const bool left = direction == "LEFT";
-  zip(c, TypeList<uint8_t, uint16_t, uint32_t, uint64_t>{}, [&]<class T>(T a, T b) -> T {
-    if (b >= sizeof(T) * 8) return 0;  // everything is shifted out
+  zip(c, Integers{}, [&]<class T>(T a, T b) -> T {
+    // By a negative number of bits, or by all: everything is shifted out, and the sign fills in.
+    if (b < T(0) || uint64_t(b) >= sizeof(T) * 8) return left || a >= T(0) ? T(0) : T(-1);
     return left ? T(uint64_t(a) << b) : T(a >> b);
   });
 }
@@ -59,12 +60,12 @@ const Register not_op(Op{
 
 const Register shift_op(Op{
     .name = "BitShift",
-    .since = 11,
+    .since = 28,
     .doc = "x shifted by y bits to the LEFT or RIGHT",
     .inputs = {{"X", "T"}, {"Y", "T"}},
     .outputs = {{"Z", "T"}},
     .attrs = {{"direction", HRT_ATTR_STRING, "", true}},
-    .types = {{"T", kUnsigned}},
+    .types = {{"T", kInteger}},
     .inplace = {{0, 0}, {1, 0}},
     .infer = infer_broadcast,
     .compute = shift,

@@ -56,14 +56,19 @@ void rearrange(std::span<const int64_t> deep, int64_t channels, int64_t b, bool 
     }
 }
 
+bool is_crd(const Node& node) {
+  const std::string mode = node.s("mode", "DCR");
+  require(mode == "DCR" || mode == "CRD", "there is no mode ", mode);
+  return mode == "CRD";
+}
+
 void depth_to_space(const Kernel& c) {
   const Tensor x = c.input(0);
   const int64_t b = block_of(c.node());
-  const std::string mode = c.node().s("mode", "DCR");
-  require(mode == "DCR" || mode == "CRD", "there is no mode ", mode);
   const Tensor y = c.output(0, x.dtype(), to_space(DimMath(), x.dims(), b));
   const Mover move(y, x);
-  rearrange(x.dims(), y.dim(1), b, mode == "CRD", [&](int64_t deep, int64_t spread) { move(spread, deep); });
+  rearrange(x.dims(), y.dim(1), b, is_crd(c.node()),
+            [&](int64_t deep, int64_t spread) { move(spread, deep); });
 }
 
 void space_to_depth(const Kernel& c) {
@@ -71,7 +76,8 @@ void space_to_depth(const Kernel& c) {
   const int64_t b = block_of(c.node());
   const Tensor y = c.output(0, x.dtype(), to_depth(DimMath(), x.dims(), b));
   const Mover move(y, x);
-  rearrange(y.dims(), x.dim(1), b, false, [&](int64_t deep, int64_t spread) { move(deep, spread); });
+  rearrange(y.dims(), x.dim(1), b, is_crd(c.node()),
+            [&](int64_t deep, int64_t spread) { move(deep, spread); });
 }
 
 const Register depth_to_space_op(Op{
@@ -88,11 +94,11 @@ const Register depth_to_space_op(Op{
 
 const Register space_to_depth_op(Op{
     .name = "SpaceToDepth",
-    .since = 13,
+    .since = 28,
     .doc = "moves blocks of height and width into channels",
     .inputs = {{"input", "T"}},
     .outputs = {{"output", "T"}},
-    .attrs = {{"blocksize", HRT_ATTR_INT, "", true}},
+    .attrs = {{"blocksize", HRT_ATTR_INT, "", true}, {"mode", HRT_ATTR_STRING, "DCR"}},
     .types = {{"T", kAny}},
     .infer = infer<to_depth>,
     .compute = space_to_depth,

@@ -139,9 +139,7 @@ void compute(const Kernel& c) {
   const Dims out = dims_of(e.out), inner = dims_of(summed);
   const int64_t terms = element_count(inner);
   const Tensor y = c.output(0, x[0].dtype(), out);
-  using Types = TypeList<float, double, float16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
-                         uint32_t, uint64_t>;
-  dispatch(Types{}, x[0].dtype(), [&]<class T>() {
+  dispatch(Numbers{}, x[0].dtype(), [&]<class T>() {
     using A = wrap_t<acc_t<T>>;
     Counter at(out, strides(e.out));
     const Counter first(inner, strides(summed));
@@ -161,12 +159,12 @@ void compute(const Kernel& c) {
 
 const Register einsum(Op{
     .name = "Einsum",
-    .since = 12,
+    .since = 28,
     .doc = "sum of products over indices",
     .inputs = {{"Inputs", "T", HRT_PARAM_VARIADIC}},
     .outputs = {{"Output", "T"}},
     .attrs = {{"equation", HRT_ATTR_STRING, "", true}},
-    .types = {{"T", kNumber & ~bits(HRT_BFLOAT16)}},
+    .types = {{"T", kNumber}},
     .infer = infer,
     .compute = compute,
 });

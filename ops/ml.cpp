@@ -52,6 +52,24 @@ void apply(PostTransform transform, std::span<double> scores) {
   }
 }
 
+Classes::Classes(const Node& node, const char* ints_name)
+    : ints(node.ints(ints_name)), strings(node.strings("classlabels_strings")) {
+  require(ints.empty() != strings.empty(), "exactly one of ", ints_name,
+          " and classlabels_strings must be set");
+}
+
+void Classes::write(const Tensor& labels, int64_t row, size_t index) const {
+  if (ints.empty())
+    labels.set_string(row, strings[index]);
+  else
+    labels.data<int64_t>()[row] = ints[index];
+}
+
+int64_t rows_of(const Infer& c) {
+  const auto dims = c.dims(0);
+  return !dims ? HRT_DIM_UNKNOWN : dims->size() == 2 ? (*dims)[0] : 1;
+}
+
 Rows::Rows(const Tensor& x) {
   require(x.rank() == 1 || x.rank() == 2, "X must have shape NxC or C, has ", x.dims());
   rows = x.rank() == 2 ? x.dim(0) : 1;

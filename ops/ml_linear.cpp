@@ -7,11 +7,6 @@
 namespace hrt::ops {
 namespace {
 
-int64_t rows_of(const Infer& c) {
-  const auto dims = c.dims(0);
-  return !dims ? HRT_DIM_UNKNOWN : dims->size() == 2 ? (*dims)[0] : 1;
-}
-
 // n scores a row, transformed.
 std::vector<double> scores_of(const Kernel& c, const Rows& shape, int64_t n) {
   const auto coefficients = c.node().floats("coefficients");
@@ -49,27 +44,15 @@ void regressor(const Kernel& c) {
   std::copy(scores.begin(), scores.end(), y.data<float>());
 }
 
-struct Classes {
-  Dims ints;
-  std::vector<std::string> strings;
-  explicit Classes(const Node& node)
-      : ints(node.ints("classlabels_ints")), strings(node.strings("classlabels_strings")) {
-    require(ints.empty() != strings.empty(),
-            "exactly one of classlabels_ints and classlabels_strings must be set");
-  }
-  int64_t count() const { return int64_t(ints.size() + strings.size()); }
-  hrt_dtype dtype() const { return ints.empty() ? HRT_STRING : HRT_INT64; }
-};
-
 void infer_classifier(const Infer& c) {
-  const Classes classes(c.node());
+  const Classes classes(c.node(), "classlabels_ints");
   c.output(0, TensorType(classes.dtype(), Dims{rows_of(c)}));
   c.output(1, TensorType(HRT_FLOAT32, Dims{rows_of(c), classes.count()}));
 }
 
 void classifier(const Kernel& c) {
   const Rows shape(c.input(0));
-  const Classes classes(c.node());
+  const Classes classes(c.node(), "classlabels_ints");
   const int64_t n = classes.count();
   // Two classes may share one score: that of the second; the first has its negative.
   const auto intercepts = c.node().floats("intercepts").size(),
@@ -87,11 +70,7 @@ void classifier(const Kernel& c) {
   for (int64_t r = 0; r < shape.rows; ++r) {
     const auto row = std::span(scores).subspan(size_t(r * n), size_t(n));
     apply(transform, row);
-    const size_t best = size_t(std::max_element(row.begin(), row.end()) - row.begin());
-    if (classes.ints.empty())
-      labels.set_string(r, classes.strings[best]);
-    else
-      labels.data<int64_t>()[r] = classes.ints[best];
+    classes.write(labels, r, size_t(std::max_element(row.begin(), row.end()) - row.begin()));
     std::copy(row.begin(), row.end(), z.data<float>() + r * n);
   }
 }

@@ -5,60 +5,18 @@
 #include <cmath>
 #include <numbers>
 
+#include "ml_forest.h"
 #include "norm.h"
 
 namespace hrt::ops {
 namespace {
 
-enum Mode { kLessEqual, kLess, kGreaterEqual, kGreater, kEqual, kNotEqual, kMember };
 enum Aggregate { kAverage, kSum, kMin, kMax };
 
-struct Branch {
-  int64_t to = 0;
-  bool leaf = false;
-};
-struct Question {
-  int64_t feature = 0;
-  Mode mode = kLessEqual;
-  double split = 0;
-  std::vector<double> members;
-  bool missing_is_true = false;
-  Branch yes, no;
-
-  bool ask(double v) const {
-    if (std::isnan(v)) return missing_is_true;
-    switch (mode) {
-      case kLessEqual: return v <= split;
-      case kLess: return v < split;
-      case kGreaterEqual: return v >= split;
-      case kGreater: return v > split;
-      case kEqual: return v == split;
-      case kNotEqual: return v != split;
-      case kMember: return std::ranges::find(members, v) != members.end();
-    }
-    return false;
-  }
-};
-struct Forest {
-  std::vector<Question> questions;
+struct Ensemble : Forest {
   std::vector<double> weights;  // of the leaves
   Dims targets;
-  Dims roots;
   int64_t target_count = 0;
-
-  // The leaf that a row of features ends in.
-  template <class Features>
-  int64_t leaf(int64_t root, Features&& feature) const {
-    const Question& first = questions[size_t(root)];
-    Branch at{root, first.yes.leaf && first.no.leaf && first.yes.to == first.no.to};  // a tree of one leaf
-    if (at.leaf) return first.yes.to;
-    for (size_t steps = 0; !at.leaf; ++steps) {
-      require(steps <= questions.size(), "a tree runs in a circle");
-      const Question& q = questions[size_t(at.to)];
-      at = q.ask(feature(q.feature)) ? q.yes : q.no;
-    }
-    return at.to;
-  }
 };
 
 int64_t targets_of(const Node& node) {
@@ -68,7 +26,7 @@ int64_t targets_of(const Node& node) {
 }
 
 // The sets of the nodes that test membership, one after the other, each ended by a NaN.
-void read_members(const Node& node, Forest& f) {
+void read_members(const Node& node, Ensemble& f) {
   const auto t = node.tensor("membership_values");
   const auto values = t ? to_doubles(*t) : std::vector<double>{};
   size_t at = 0;
@@ -79,8 +37,8 @@ void read_members(const Node& node, Forest& f) {
   }
 }
 
-Forest read(const Node& node, int64_t features) {
-  Forest f;
+Ensemble read(const Node& node, int64_t features) {
+  Ensemble f;
   const auto modes = node.tensor("nodes_modes"), splits = node.tensor("nodes_splits"),
              leaves = node.tensor("leaf_weights");
   require(modes && splits && leaves && modes->dtype() == HRT_UINT8,
@@ -160,7 +118,7 @@ void compute(const Kernel& c) {
   const int64_t features = x.dim(1), how = c.node().i("post_transform"),
                 kind = c.node().i("aggregate_function", kSum);
   require(kind >= kAverage && kind <= kMax, "aggregate_function is ", kind);
-  const Forest f = read(c.node(), features);
+  const Ensemble f = read(c.node(), features);
   const Tensor y = c.output(0, x.dtype(), Dims{x.dim(0), f.target_count});
   const double start = kind == kMin ? INFINITY : kind == kMax ? -INFINITY : 0;
   dispatch(TypeList<float, double, float16>{}, x.dtype(), [&]<class T>() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mod: remainder, broadcast. The sign is the divisor's as in Python, with fmod=1 the dividend's as in C.
+// Mod: remainder, broadcast. The sign is the divisor's as in Python, with fmod=1 the dividend's as in C;
+// a floating-point remainder of zero has that sign too.
 // https://onnx.ai/onnx/operators/onnx__Mod.html
 #include "elementwise.h"
 
@@ -9,7 +10,10 @@ namespace {
 template <class T>
 T remainder(T a, T b, bool c_style) {
   if constexpr (std::is_floating_point_v<T>) {
-    return std::fmod(a, b);
+    const T r = std::fmod(a, b);
+    if (c_style || std::isnan(r)) return r;
+    if (r == 0) return std::copysign(r, b);
+    return (r < 0) != (b < 0) ? r + b : r;
   } else {
     require(b != 0, "integer remainder of a division by zero");
     if (std::is_signed_v<T> && b == T(-1)) return 0;  // the lowest has no positive
@@ -30,13 +34,12 @@ void infer(const Infer& c) {
 
 void compute(const Kernel& c) {
   const bool c_style = c.node().i("fmod") != 0;
-  require(c_style || !dtype_is_float(c.input(0).dtype()), "floating-point operands need fmod=1");
   zip(c, Numbers{}, [&](auto a, auto b) { return remainder(a, b, c_style); });
 }
 
 const Register mod(Op{
     .name = "Mod",
-    .since = 13,
+    .since = 28,
     .doc = "remainder of a / b",
     .inputs = {{"A", "T"}, {"B", "T"}},
     .outputs = {{"C", "T"}},

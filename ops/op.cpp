@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operator library as a plugin: collects what the operator files registered and hands it over.
+// Collects what the operator files registered, and what they share.
 #include "op.h"
 
 #include <algorithm>
 #include <deque>
+
+#include "registered.h"
 
 namespace hrt::ops {
 namespace {
@@ -26,6 +28,15 @@ std::deque<Entry>& entries() {
 const Op& op_of(const hrt_op* c) { return static_cast<const Entry*>(c->user)->op; }
 
 }  // namespace
+
+const hrt_ops_api& registered() {
+  static std::vector<const hrt_op*> ops;
+  static hrt_ops_api api;
+  ops.clear();
+  for (const Entry& e : entries()) ops.push_back(&e.c);
+  api = {sizeof(hrt_ops_api), ops.data(), ops.size()};
+  return api;
+}
 
 Register::Register(Op op) {
   Entry& e = entries().emplace_back(std::move(op));
@@ -149,17 +160,3 @@ void infer_broadcast(const Infer& c) { infer_broadcast_to(c, c.dtype(0)); }
 void infer_compare(const Infer& c) { infer_broadcast_to(c, HRT_BOOL); }
 
 }  // namespace hrt::ops
-
-namespace {
-std::vector<const hrt_op*> g_ops;
-hrt_ops_api g_api;
-
-void init() {
-  g_ops.clear();
-  for (auto& e : hrt::ops::entries()) g_ops.push_back(&e.c);
-  g_api = {sizeof(hrt_ops_api), g_ops.data(), g_ops.size()};
-}
-}  // namespace
-
-HRT_PLUGIN("hrt.ops", "0.1.0", "ONNX operators: schemas, inference, reference kernels", init, nullptr,
-           {"hrt.ops/1", &g_api})

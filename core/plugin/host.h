@@ -6,6 +6,7 @@
 
 #include "core/graph/transaction.h"
 
+#include <hrt/map.h>
 #include <hrt/plugin.h>
 
 namespace hrt {
@@ -15,6 +16,7 @@ const hrt_graph_api& graph_table();
 const hrt_edit_api& edit_table();
 const hrt_infer_api& infer_table();
 const hrt_kernel_api& kernel_table();
+const hrt_map_api& map_table();
 
 // Modules further right offer theirs before the first plugin is loaded.
 void provide_host_interface(const char* id, const void* table);

@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include <hrt/map.h>
+
 #include "core/base/error.h"
 #include "core/plugin/host.h"
 #include "core/plugin/registry.h"
@@ -36,13 +38,30 @@ hrt_value* keep(hrt_kernel* k, ValuePtr value) {
   return const_cast<hrt_value*>(k->temporaries.back().get());
 }
 
-void fill(const hrt_value& value, hrt_tensor* out) {
+// keys: rank 1, integers or strings, one for each item.
+ValuePtr make_map(Tensor keys, Type element, std::vector<ValuePtr> items) {
+  constexpr uint64_t kNames = HRT_DTYPE_BIT(HRT_STRING) | HRT_DTYPE_BIT(HRT_INT8) | HRT_DTYPE_BIT(HRT_INT16) |
+                              HRT_DTYPE_BIT(HRT_INT32) | HRT_DTYPE_BIT(HRT_INT64) | HRT_DTYPE_BIT(HRT_UINT8) |
+                              HRT_DTYPE_BIT(HRT_UINT16) | HRT_DTYPE_BIT(HRT_UINT32) |
+                              HRT_DTYPE_BIT(HRT_UINT64);
+  if (!(HRT_DTYPE_BIT(keys.dtype()) & kNames) || keys.dims().size() != 1 || keys.size() != items.size())
+    fail(HRT_ERROR_BAD_DATA, "{} cannot be the keys of {} items", to_string(keys.type()), items.size());
+  auto v = std::make_shared<hrt_value>();
+  v->type = Type::map(keys.dtype(), std::move(element));
+  v->keys = Tensor::copy_of(keys.c());
+  for (ValuePtr& item : items) v->items.push_back(own(item));
+  return v;
+}
+
+// value: what holds the tensor, NULL when nothing may be written through it.
+void fill(const hrt_tensor& tensor, const hrt_value* value, hrt_tensor* out) {
   const size_t size = out->struct_size;
   if (size < sizeof(hrt_tensor)) fail(HRT_ERROR_INTERNAL, "hrt_tensor of {} bytes is too short", size);
-  *out = value.tensor.c();
+  *out = tensor;
   out->struct_size = size;
-  out->value = const_cast<hrt_value*>(&value);
+  out->value = const_cast<hrt_value*>(value);
 }
+void fill(const hrt_value& value, hrt_tensor* out) { fill(value.tensor.c(), &value, out); }
 
 void output_tensor(hrt_kernel* k, uint32_t i, hrt_dtype dtype, int32_t rank, const int64_t* dims,
                    hrt_tensor* out) {
@@ -159,9 +178,31 @@ const hrt_kernel_api g_kernel_api = {
     },
 };
 
+const hrt_map_api g_map_api = {
+    sizeof(hrt_map_api),
+    /*make_map=*/
+    [](hrt_kernel* k, const hrt_value* keys, const hrt_type* element, const hrt_value* const* values,
+       size_t count, hrt_value** out) {
+      return guard([&] {
+        std::vector<ValuePtr> items;
+        for (size_t i = 0; i < count; ++i) items.push_back(shared(values[i]));
+        *out = keep(k, make_map(shared(keys)->tensor, Type::from_c(*element), std::move(items)));
+      });
+    },
+    /*keys=*/
+    [](const hrt_value* v, hrt_tensor* out) {
+      return guard([&] {
+        if (v->type.kind() != HRT_KIND_MAP)
+          fail(HRT_ERROR_BAD_DATA, "expected a map, got {}", to_string(v->type));
+        fill(v->keys.c(), nullptr, out);
+      });
+    },
+};
+
 }  // namespace
 
 const hrt_kernel_api& kernel_table() { return g_kernel_api; }
+const hrt_map_api& map_table() { return g_map_api; }
 
 void run_kernel(hrt_kernel& call) {
   const Node& node = call.graph->node(call.node);

@@ -115,6 +115,8 @@ Type combine(const Type& a, const Type& b, Rule rule) {
     Type element = combine(a.element(), b.element(), rule);
     if (a.kind() == HRT_KIND_SEQUENCE) return Type::sequence(std::move(element));
     if (a.kind() == HRT_KIND_OPTIONAL) return Type::optional(std::move(element));
+    if (a.dtype() != b.dtype())
+      fail(HRT_ERROR_BAD_DATA, "keys of {} and {} differ", to_string(a), to_string(b));
     return Type::map(a.dtype(), std::move(element));
   }
   if (a.dtype() != b.dtype() && a.dtype() != HRT_UNDEFINED && b.dtype() != HRT_UNDEFINED)

@@ -119,6 +119,11 @@ def elementwise():
     case(f, "sign_of_divisor", "Mod", [a, b], expected=[np.array([2, -2, -1, 1, 0], np.int32)])
     case(f, "sign_of_dividend", "Mod", [a, b], {"fmod": 1}, expected=[np.array([-1, 1, -1, 1, 0], np.int32)])
     case(f, "float", "Mod", [f32(-4.3, 7.2, 5), f32(2.1, -3.4, 8)], {"fmod": 1})
+    x, y = f32(-4.3, 7.2, 5, -0.0, np.inf), f32(2.1, -3.4, 8, 2, 3)
+    case(f, "float_floor", "Mod", [x, y], expected=[np.mod(x, y)])
+    for direction, z in (("LEFT", [0, 0, -4, 0]), ("RIGHT", [-1, 0, -1, -1])):
+        case(f, "signed" if direction == "LEFT" else "signed_right", "BitShift", [np.array([-8, 4, -1, -1], np.int8), np.array([8, 9, 2, -1], np.int8)],
+             {"direction": direction}, expected=[np.array(z, np.int8)])
     case(f, "out", "BitShift", [np.array([255, 1, 3], np.uint8), np.array([4, 8, 1], np.uint8)],
          {"direction": "LEFT"}, expected=[np.array([240, 0, 6], np.uint8)])
     for op in ["BitwiseAnd", "BitwiseOr", "BitwiseXor"]:

@@ -169,7 +169,7 @@ std::vector<OpCase> read_cases(const std::filesystem::path& file) {
   return cases;
 }
 
-std::vector<Tensor> run(const OpCase& c, Known known) {
+std::vector<Tensor> run(const OpCase& c, Known known, uint64_t output_limit) {
   registry();
   Graph graph;
   Transaction edit(graph);
@@ -196,14 +196,22 @@ std::vector<Tensor> run(const OpCase& c, Known known) {
   }
   check_schema(graph, node, facts);
   infer_node(graph, node, facts);
+  for (const ValueId v : graph.node(node).outputs)
+    if (v != HRT_NONE && facts[v].type.is_static() &&
+        tensor_bytes(facts[v].type.dtype(), facts[v].type.dims()) > output_limit)
+      throw TooLarge();
   std::vector<Tensor> out;
   for (const ValuePtr& v : evaluate(graph, node, arguments)) out.push_back(v ? v->tensor : Tensor());
   for (size_t i = 0; i < out.size(); ++i) {
     const ValueId id = graph.node(node).outputs[i];
     if (id == HRT_NONE) continue;
-    merge(facts[id].type, out[i].type());  // throws when inference and kernel disagree
+    try {
+      merge(facts[id].type, out[i].type());
+    } catch (const std::exception& e) {
+      throw Disagreement(e.what());
+    }
     if (facts[id].constant && !compare(*facts[id].constant, out[i], 0, 0).empty())
-      throw std::runtime_error("inference computes other elements than the kernel");
+      throw Disagreement("inference computes other elements than the kernel");
   }
   edit.commit();
   return out;

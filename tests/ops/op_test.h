@@ -14,7 +14,9 @@
 // "scalar" is the shape without dims. An empty line or a line that begins with # means nothing.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -39,8 +41,15 @@ std::vector<OpCase> read_cases(const std::filesystem::path& file);
 // How much inference is told about the inputs.
 enum class Known { kData, kShapes, kRanks, kNothing };
 
-// Infers and runs. Throws what the operator answers, and when what inference said is not what came out.
-std::vector<Tensor> run(const OpCase& c, Known known);
+// What inference said is not what came out.
+struct Disagreement : std::runtime_error {
+  using runtime_error::runtime_error;
+};
+// Inference says that an output has more bytes than the limit.
+struct TooLarge : std::exception {};
+
+// Infers and runs. Throws what the operator answers, and the above.
+std::vector<Tensor> run(const OpCase& c, Known known, uint64_t output_limit = UINT64_MAX);
 
 // The first difference, "" when there is none.
 std::string compare(const Tensor& got, const Tensor& expected, double relative, double absolute);

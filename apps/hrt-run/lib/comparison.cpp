@@ -65,6 +65,8 @@ void Comparer::numbers(const Tensor& actual, const Tensor& expected, const std::
   const bool wide = actual.dtype() == HRT_INT64 || actual.dtype() == HRT_UINT64;
   const uint64_t count = number_count(actual);
   const uint64_t per_element = count / std::max<uint64_t>(actual.size(), 1);
+  const double rtol =
+      actual.dtype() == HRT_BFLOAT16 ? std::max(tolerance_.rtol, tolerance_.bfloat16_rtol) : tolerance_.rtol;
   uint64_t mismatches = 0;
   uint64_t worst = 0;
   double worst_excess = -1, worst_actual = 0, worst_expected = 0;
@@ -81,7 +83,7 @@ void Comparer::numbers(const Tensor& actual, const Tensor& expected, const std::
         actual_square_ += a[i] * a[i];
         expected_square_ += b[i] * b[i];
       }
-      const double allowed = tolerance_.atol + tolerance_.rtol * std::fabs(b[i]);
+      const double allowed = tolerance_.atol + rtol * std::fabs(b[i]);
       if (d == 0 || (d <= allowed && std::isfinite(d))) continue;
       ++mismatches;
       const double excess = std::isfinite(d) ? d - allowed : INFINITY;

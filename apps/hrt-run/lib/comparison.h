@@ -15,6 +15,7 @@ namespace hrt {
 struct Tolerance {
   double rtol = 1e-3;
   double atol = 1e-7;
+  double bfloat16_rtol = 0;  // of bfloat16 at least this much
 };
 
 struct Comparison {

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "apps/hrt-run/lib/numbers.h"
-#include "apps/hrt-run/lib/picture_codec.h"
 #include "core/base/error.h"
 #include "core/base/mapped_file.h"
+#include "ops/image/codec.h"
 
 namespace hrt {
 namespace {
@@ -74,13 +74,21 @@ std::vector<Tap> triangle_taps(uint32_t from, uint32_t to) {
   return taps;
 }
 
-}  // namespace
+// The decoders' errors as the program's own.
+template <class F>
+auto translated(F&& f) {
+  try {
+    return f();
+  } catch (const sdk::Error& e) {
+    fail(e.code(), "{}", e.what());
+  }
+}
 
 void check_picture_size(uint64_t width, uint64_t height) {
-  if (width < 1 || height < 1 || width > kPixelLimit || height > kPixelLimit || width * height > kPixelLimit)
-    fail(HRT_ERROR_BAD_DATA, "a picture of {}x{} pixels is empty or over the limit of {} pixels", width,
-         height, kPixelLimit);
+  translated([&] { image::check_picture_size(width, height); });
 }
+
+}  // namespace
 
 Layout parse_layout(std::string_view text) {
   if (text == "NCHW") return Layout::kNchw;
@@ -96,10 +104,13 @@ Color parse_color(std::string_view text) {
 }
 
 Picture decode_picture(std::span<const std::byte> file) {
-  if (is_png(file)) return decode_png(file);
-  if (is_jpeg(file)) return decode_jpeg(file);
-  if (is_bmp(file)) return decode_bmp(file);
-  fail(HRT_ERROR_BAD_DATA, "neither PNG nor JPEG nor BMP");
+  image::Picture p = translated([&] {
+    if (image::is_png(file)) return image::decode_png(file);
+    if (image::is_jpeg(file)) return image::decode_jpeg(file);
+    if (image::is_bmp(file)) return image::decode_bmp(file);
+    fail(HRT_ERROR_BAD_DATA, "neither PNG nor JPEG nor BMP");
+  });
+  return {p.width, p.height, std::move(p.rgb)};
 }
 
 Picture read_picture(const std::filesystem::path& path) {

@@ -28,7 +28,7 @@ const char* outcome_name(Outcome outcome);  // "PASS"
 
 struct TestResult {
   Outcome outcome = Outcome::kPass;
-  std::string reason;  // one line; empty when passed
+  std::string reason;  // one line: why it failed or was skipped, or what of a passed one was not compared
   double seconds = 0;
 };
 

@@ -297,7 +297,7 @@ Compiled depth_space_compile(const Node& node) {
   const int64_t block = node.i("blocksize");
   require(block > 0, node.op(), ": blocksize ", block);
   Compiled c;
-  c.prepare = [to_space, block, crd = to_space && node.s("mode", "DCR") == "CRD"](const Signature& sig) {
+  c.prepare = [to_space, block, crd = node.s("mode", "DCR") == "CRD"](const Signature& sig) {
     const Dims &depth = (to_space ? sig.in : sig.out)[0].dims, &space = (to_space ? sig.out : sig.in)[0].dims;
     require(depth.size() == 4 && space.size() == 4, "a tensor of rank 4 is needed");
     const int64_t n = depth[0], channels = space[1], h = depth[2], w = depth[3];

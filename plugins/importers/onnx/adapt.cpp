@@ -163,8 +163,11 @@ Node Rewrite::around(const char* op, std::vector<std::string> inputs, std::vecto
 
 std::string Rewrite::emit(const char* op, std::vector<std::string> inputs,
                           std::vector<Attribute> attributes) {
-  Node n = around(op, std::move(inputs), std::move(attributes));
-  n.outputs = {fresh(op)};
+  return put(around(op, std::move(inputs), std::move(attributes)));
+}
+
+std::string Rewrite::put(Node n) {
+  if (n.outputs.empty()) n.outputs = {fresh(n.op)};
   before_.push_back(std::move(n));
   return before_.back().outputs[0];
 }

@@ -34,6 +34,9 @@ class Rewrite {
   Fact fact(const std::string& value) const;
   // Puts a node in front; returns its output.
   std::string emit(const char* op, std::vector<std::string> inputs, std::vector<Attribute> attributes = {});
+  // Puts a node in front as it is, with one new output unless it has outputs; returns the first.
+  std::string put(Node n);
+  std::string fresh(std::string_view hint);  // a name that no other value has
   // Sends an output of the node through another one, as its first input.
   void send_through(size_t output, const char* op, std::vector<std::string> more_inputs = {},
                     std::vector<Attribute> attributes = {});
@@ -48,7 +51,6 @@ class Rewrite {
  private:
   Node around(const char* op, std::vector<std::string> inputs, std::vector<Attribute> attributes);
   std::string constant(Attribute value);
-  std::string fresh(std::string_view hint);
 
   const ModelFacts& facts_;
   std::vector<Node> before_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "attribute.hpp"
+#include "gradient.hpp"
 
 namespace hrt::importer {
 
@@ -118,6 +119,8 @@ void Importer::add_initializers(onnx::GraphProto& graph, Scope& scope) {
 }
 
 void Importer::import_nodes(google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, Scope& scope) {
+  scope.differentiated =
+      std::ranges::any_of(nodes, [](const auto& n) { return is_gradient(n.domain(), n.op_type()); });
   for (const int i : topological_order(nodes)) import_node(nodes[i], scope);
 }
 
@@ -129,7 +132,12 @@ void Importer::import_node(onnx::NodeProto& proto, Scope& scope) {
     if (const Function* function = function_of(proto)) return expand(node, *function, scope);
     require(node.version > 0, "the model imports no version of operator set '", node.domain, "'");
     const ModelFacts facts{[&](const std::string& name) { return fact(name, scope); }, only_float32_};
-    for (Node& n : adapt(std::move(node), facts)) add_node(std::move(n), scope);
+    const bool gradient = is_gradient(node.domain, node.op);
+    for (Node& n :
+         gradient ? expand_gradient(std::move(node), scope.nodes, facts) : adapt(std::move(node), facts)) {
+      if (scope.differentiated) scope.nodes.push_back(n);
+      add_node(std::move(n), scope);
+    }
   });
 }
 

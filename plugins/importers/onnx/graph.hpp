@@ -39,6 +39,8 @@ struct Scope {
   std::unordered_map<std::string, std::string> names;      // of a function's outputs: as the caller has them
   std::map<std::string, Attribute, std::less<>> bindings;  // of a function's attributes
   std::unordered_map<std::string, const onnx::TypeProto*> types;  // declared types, by value
+  bool differentiated = false;  // it has a Gradient node: the nodes are kept
+  std::vector<Node> nodes;      // in kOpset
 };
 
 class Importer {

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include <hrt/map.hpp>
+
 #include "tensor.hpp"
 
 namespace hrt::importer {
@@ -52,7 +54,10 @@ class Reader {
       case S::OPTIONAL:
         for (auto& o : *proto.mutable_optional_values()) values.push_back(optional(o, element));
         break;
-      default: unsupported("sequences of maps and of sparse tensors are not supported");
+      case S::MAP:
+        for (auto& m : *proto.mutable_map_values()) values.push_back(map(m, element));
+        break;
+      default: unsupported("sequences of sparse tensors are not supported");
     }
     const hrt_type made = element          ? *element
                           : values.empty() ? TensorType().c()
@@ -68,15 +73,44 @@ class Reader {
     if (proto.has_tensor_value()) inside = tensor(*proto.mutable_tensor_value());
     if (proto.has_sequence_value()) inside = sequence(*proto.mutable_sequence_value(), element);
     if (proto.has_optional_value()) inside = optional(*proto.mutable_optional_value(), element);
-    if (proto.has_map_value() || proto.has_sparse_tensor_value())
-      unsupported("optional maps and sparse tensors are not supported");
+    if (proto.has_map_value()) inside = map(*proto.mutable_map_value(), element);
+    if (proto.has_sparse_tensor_value()) unsupported("optional sparse tensors are not supported");
     const hrt_type made = element ? *element : inside ? *g_host.kernel->value_type(inside) : TensorType().c();
     hrt_value* value = nullptr;
     check(g_host.kernel->make_optional(kernel_, &made, inside, &value));
     return value;
   }
 
+  const hrt_value* map(onnx::MapProto& proto, const hrt_type* type) {
+    const hrt_type* element = element_of(type, HRT_KIND_MAP);
+    const hrt_value* keys = keys_of(proto);
+    require(!type || type->dtype == Kernel::tensor_of(keys).dtype(),
+            "the map's keys are not of the declared type");
+    std::vector<const hrt_value*> values;
+    for (auto& t : *proto.mutable_values()->mutable_tensor_values()) values.push_back(tensor(t));
+    const hrt_type made = element          ? *element
+                          : values.empty() ? TensorType().c()
+                                           : *g_host.kernel->value_type(values[0]);
+    return make_map(kernel_, keys, made, values);
+  }
+
  private:
+  // Keys are strings, or integers that are all stored in 64 bits.
+  const hrt_value* keys_of(const onnx::MapProto& proto) {
+    onnx::TensorProto keys;
+    keys.set_data_type(proto.key_type());
+    const bool strings = proto.key_type() == onnx::TensorProto::STRING;
+    keys.add_dims(strings ? proto.string_keys_size() : proto.keys_size());
+    *keys.mutable_string_data() = proto.string_keys();
+    if (proto.key_type() == onnx::TensorProto::INT64)
+      *keys.mutable_int64_data() = proto.keys();
+    else if (proto.key_type() == onnx::TensorProto::UINT64 || proto.key_type() == onnx::TensorProto::UINT32)
+      keys.mutable_uint64_data()->Add(proto.keys().begin(), proto.keys().end());
+    else
+      keys.mutable_int32_data()->Add(proto.keys().begin(), proto.keys().end());
+    return tensor(keys);
+  }
+
   static const hrt_type* element_of(const hrt_type* type, hrt_kind kind) {
     require(!type || type->kind == kind, "the value is not of the declared type");
     return type ? type->element : nullptr;
@@ -110,7 +144,9 @@ void import_value(const void* data, uint64_t size, const hrt_type* type, hrt_ker
     parse(proto, data, size, "optional value");
     value = reader.optional(proto, type);
   } else {
-    unsupported("maps are not supported");
+    onnx::MapProto proto;
+    parse(proto, data, size, "map");
+    value = reader.map(proto, type);
   }
   check(g_host.kernel->output_value(result, 0, value));
 }

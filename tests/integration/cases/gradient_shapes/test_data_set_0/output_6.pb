@@ -1,0 +1,1 @@
+BdM_dxJÀDæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿fIäcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿DæcúQ¿fIäcúQ¿
