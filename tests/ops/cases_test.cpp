@@ -39,7 +39,7 @@ void expect_refused(const OpCase& c, Known known) {
 }
 
 TEST_P(OperatorCase, GivesWhatTheStandardSays) {
-  for (Known known : {Known::kData, Known::kShapes, Known::kRanks, Known::kNothing}) {
+  for (Known known : {Known::kData, Known::kShapes, Known::kSymbols, Known::kRanks, Known::kNothing}) {
     SCOPED_TRACE(testing::Message() << "inference is told level " << int(known));
     if (GetParam().error.empty())
       EXPECT_NO_THROW(expect(GetParam(), known));

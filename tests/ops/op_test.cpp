@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 
@@ -143,10 +144,29 @@ Type told(const Tensor& t, Known known) {
   switch (known) {
     case Known::kData:
     case Known::kShapes: return t.type();
+    case Known::kSymbols:
     case Known::kRanks: return Type::tensor(t.dtype(), Dims(t.dims().size(), HRT_DIM_UNKNOWN));
     case Known::kNothing: return Type::tensor(t.dtype());
   }
   return {};
+}
+
+Type symbolic(Transaction& edit, const Tensor& t, std::map<int64_t, int64_t>& symbols) {
+  Dims dims;
+  for (const int64_t d : t.dims()) {
+    dims.push_back(edit.symbol("d" + std::to_string(symbols.size())));
+    symbols[dims.back()] = d;
+  }
+  return Type::tensor(t.dtype(), dims);
+}
+
+// With the numbers that the symbols stand for.
+Type substituted(const Type& type, const std::map<int64_t, int64_t>& symbols) {
+  if (!type.is_tensor() || !type.ranked()) return type;
+  Dims dims(type.dims().begin(), type.dims().end());
+  for (int64_t& d : dims)
+    if (const auto it = symbols.find(d); it != symbols.end()) d = it->second;
+  return Type::tensor(type.dtype(), dims);
 }
 
 }  // namespace
@@ -175,6 +195,7 @@ std::vector<Tensor> run(const OpCase& c, Known known, uint64_t output_limit) {
   Transaction edit(graph);
   std::vector<ValueId> inputs;
   std::vector<ValuePtr> values;
+  std::map<int64_t, int64_t> symbols;  // what each dimension is
   std::vector<const hrt_value*> arguments;
   for (const Tensor& t : c.inputs) {
     inputs.push_back(t.empty() ? HRT_NONE
@@ -193,6 +214,7 @@ std::vector<Tensor> run(const OpCase& c, Known known, uint64_t output_limit) {
     if (inputs[i] == HRT_NONE) continue;
     if (known == Known::kData) facts[inputs[i]] = fact_of(std::make_shared<const Tensor>(c.inputs[i]));
     facts[inputs[i]].type = told(c.inputs[i], known);
+    if (known == Known::kSymbols) facts[inputs[i]].type = symbolic(edit, c.inputs[i], symbols);
   }
   check_schema(graph, node, facts);
   infer_node(graph, node, facts);
@@ -206,7 +228,7 @@ std::vector<Tensor> run(const OpCase& c, Known known, uint64_t output_limit) {
     const ValueId id = graph.node(node).outputs[i];
     if (id == HRT_NONE) continue;
     try {
-      merge(facts[id].type, out[i].type());
+      merge(substituted(facts[id].type, symbols), out[i].type());
     } catch (const std::exception& e) {
       throw Disagreement(e.what());
     }

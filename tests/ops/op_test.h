@@ -38,8 +38,8 @@ struct OpCase {
 
 std::vector<OpCase> read_cases(const std::filesystem::path& file);
 
-// How much inference is told about the inputs.
-enum class Known { kData, kShapes, kRanks, kNothing };
+// How much inference is told about the inputs; with kSymbols, a symbol of its own for each dimension.
+enum class Known { kData, kShapes, kSymbols, kRanks, kNothing };
 
 // What inference said is not what came out.
 struct Disagreement : std::runtime_error {
