@@ -46,15 +46,18 @@ uint8_t gray(const uint8_t* pixel) {
   return uint8_t((pixel[0] * 19595u + pixel[1] * 38470u + pixel[2] * 7471u + 0x8000u) >> 16);
 }
 
+constexpr const char* kNotRank1 = "the encoded stream does not have rank 1";
+
 void infer(const Infer& c) {
   const auto x = c.dims(0);
-  require(!x || x->size() == 1, "the encoded stream does not have rank 1");
+  require(!x || x->size() == 1, kNotRank1);
   c.output(0, TensorType(HRT_UINT8, {HRT_DIM_UNKNOWN, HRT_DIM_UNKNOWN, channels_of(pixels_of(c.node()))}));
 }
 
 // What cannot be decoded is an empty picture, as the standard wants it; the log says why.
 Picture decode_or_empty(const Kernel& c) {
   const Tensor x = c.input(0);
+  require(x.rank() == 1, kNotRank1);
   try {
     return decode(std::as_bytes(x.span<const uint8_t>()));
   } catch (const Error& e) {

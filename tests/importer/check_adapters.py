@@ -6,13 +6,23 @@ For every operator, each step from one version to the next either changes nothin
 can feel (types; optional inputs, outputs and attributes that are new), or it needs an adapter. Prints the
 steps that need one and have none; run it by hand when a new opset appears. It sees signatures alone: a
 change of meaning behind the same signature (OneHot-11) has to be read out of the standard's changelog.
+
+    check_adapters.py [HRT_RUN]
+
+With the program, it also prints the operators that are in the package, and in none of its plugins.
 """
+import json
 import pathlib
 import re
+import subprocess
 import sys
 
 import onnx.defs
 import onnx.helper
+
+DOMAINS = ("", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
+REPLACED = {("", "Scatter"), ("", "Upsample"), ("ai.onnx.preview.training", "Gradient")}  # by the importer
+
 
 def adapters():
     source = pathlib.Path(__file__).parents[2] / "plugins/importers/onnx/adapt.cpp"
@@ -59,13 +69,22 @@ def changes(old, new):
     return out
 
 
+def missing_operators(program):
+    there = {(o["domain"], o["name"]) for o in json.loads(subprocess.check_output([program, "ops", "--json"]))}
+    asked = {(s.domain, s.name) for s in onnx.defs.get_all_schemas_with_history() if s.domain in DOMAINS}
+    return sorted(asked - there - REPLACED)
+
+
 def main():
     history = {}
     for s in onnx.defs.get_all_schemas_with_history():
-        if s.domain in ("", "ai.onnx.ml"):
+        if s.domain in DOMAINS:
             history.setdefault(s.name, {})[s.since_version] = s
     table = adapters()
     missing = 0
+    for domain, name in missing_operators(sys.argv[1]) if len(sys.argv) > 1 else []:
+        missing += 1
+        print(f"no plugin has {domain}.{name}")
     for name, versions in sorted(history.items()):
         for a, b in zip(sorted(versions), sorted(versions)[1:]):
             found = changes(versions[a], versions[b])

@@ -164,6 +164,9 @@ class CommandLine(unittest.TestCase):
     def test_memory_limit_and_deadline(self):
         self.bad(6, MODEL, "--memory-limit", "4KiB", "--log-level", "error", says=[MODEL, "4096"])
         self.bad(5, MODEL, "--deadline", "0", says=MODEL)
+        endless = SOURCE / "tests/run/data/endless_loop.onnx"
+        for device in ("cpu", "reference"):
+            self.bad(5, endless, "--deadline", "300", "-d", device, says="endless_loop.onnx")
 
     def test_deny_runs_nothing_on_the_reference(self):
         self.ok(MODEL, "-d", "cpu", "--fallback", "deny")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the files of this directory with numpy, ml_dtypes, Pillow and the standard library, whose word the
+"""Makes the files of this directory with numpy, ml_dtypes, onnx, Pillow and the standard library, whose word the
 tests take: for each picture NAME.EXT also NAME.rgb, the pixels that Pillow reads from it."""
 
 import pathlib
@@ -8,6 +8,7 @@ import wave
 
 import ml_dtypes
 import numpy as np
+from onnx import TensorProto, helper
 from PIL import Image
 
 HERE = pathlib.Path(__file__).parent
@@ -73,6 +74,20 @@ def sounds():
         file.writeframes(np.array([[16384, 0], [-32768, -32768], [1, 3]], "<i2").tobytes())
 
 
+def loops():
+    """A Loop without a trip count or a condition that ends it, on scalars and on tensors for devices."""
+    node, value = helper.make_node, helper.make_tensor_value_info
+    body = helper.make_graph(
+        [node("Identity", ["go"], ["on"]), node("Tanh", ["s"], ["t"])], "body",
+        [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, []), value("s", TensorProto.FLOAT, [8])],
+        [value("on", TensorProto.BOOL, []), value("t", TensorProto.FLOAT, [8])])
+    graph = helper.make_graph([node("Loop", ["", "", "x"], ["y"], body=body, name="forever")], "endless",
+                              [value("x", TensorProto.FLOAT, [8])], [value("y", TensorProto.FLOAT, [8])])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    (HERE / "endless_loop.onnx").write_bytes(model.SerializeToString())
+
+
 arrays()
 pictures()
 sounds()
+loops()
