@@ -200,4 +200,30 @@ ValuePtr Runtime::load_value(const std::filesystem::path& path, const Type& type
        reasons.empty() ? text + ": no importer reads files that hold a value" : reasons);
 }
 
+void Runtime::save_value(const std::filesystem::path& path, const ValuePtr& value, const std::string& name) {
+  const std::string extension = path.extension().string();
+  const auto writes = [&](const hrt_exporter_api& api) {
+    if (!HRT_HAS(&api, export_value) || !api.export_value || !api.extensions) return false;
+    for (const char* const* known = api.extensions; *known; ++known)
+      if (extension == *known) return true;
+    return false;
+  };
+  for (const auto& [api, plugin] : registry_->exporters()) {
+    if (!writes(*api)) continue;
+    std::vector<std::byte> bytes;
+    const auto append = [](void* user, const void* data, size_t size) {
+      return guard([&] {
+        const auto* begin = static_cast<const std::byte*>(data);
+        auto& all = *static_cast<std::vector<std::byte>*>(user);
+        all.insert(all.end(), begin, begin + size);
+      });
+    };
+    check(api->export_value(value.get(), name.c_str(), append, &bytes), path.string());
+    const std::span<const std::byte> parts[] = {bytes};
+    return write_file_atomically(path, parts);
+  }
+  fail(HRT_ERROR_UNSUPPORTED, "{}: no importer writes values to files ending in \"{}\"", path.string(),
+       extension);
+}
+
 }  // namespace hrt

@@ -74,6 +74,9 @@ class Runtime {
   // Reads a file that holds one value in an importer's format (a TensorProto of a test). type: what is
   // expected of it.
   ValuePtr load_value(const std::filesystem::path& path, const Type& type);
+  // The reverse, in the format that the extension names: whole or not at all. name: for formats that keep
+  // one. Throws HRT_ERROR_UNSUPPORTED where no importer writes such files, or not this value.
+  void save_value(const std::filesystem::path& path, const ValuePtr& value, const std::string& name);
 
  private:
   RuntimeOptions options_;

@@ -20,6 +20,7 @@ std::map<std::string, const void*, std::less<>>& interfaces() {
       {"hrt.host.graph/1", &graph_table()}, {"hrt.host.edit/1", &edit_table()},
       {"hrt.host.infer/1", &infer_table()}, {"hrt.host.kernel/1", &kernel_table()},
       {"hrt.host.map/1", &map_table()},
+      {"hrt.host.find/1", &find_table()},
   };
   return table;
 }
@@ -172,6 +173,14 @@ const hrt_graph_api g_graph_api = {
 }  // namespace
 
 const hrt_graph_api& graph_table() { return g_graph_api; }
+
+const hrt_find_api& find_table() {
+  static const hrt_find_api table = {
+      sizeof(hrt_find_api),
+      [](const char* id, size_t index) { return Registry::current().find_interface(id, index); },
+  };
+  return table;
+}
 
 // ------------------------------------------------------------------------------------ changing
 

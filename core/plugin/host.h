@@ -7,6 +7,7 @@
 #include "core/graph/transaction.h"
 
 #include <hrt/map.h>
+#include <hrt/find.h>
 #include <hrt/plugin.h>
 
 namespace hrt {
@@ -17,6 +18,7 @@ const hrt_edit_api& edit_table();
 const hrt_infer_api& infer_table();
 const hrt_kernel_api& kernel_table();
 const hrt_map_api& map_table();
+const hrt_find_api& find_table();
 
 // Modules further right offer theirs before the first plugin is loaded.
 void provide_host_interface(const char* id, const void* table);

@@ -251,6 +251,21 @@ std::vector<Registry::Provided<hrt_pass_api>> Registry::passes() {
 std::vector<Registry::Provided<hrt_importer_api>> Registry::importers() {
   return collect<hrt_importer_api>("importer", "hrt.importer/1");
 }
+std::vector<Registry::Provided<hrt_exporter_api>> Registry::exporters() {
+  return collect<hrt_exporter_api>("importer", "hrt.exporter/1");
+}
+
+const void* Registry::find_interface(const char* id, size_t index) {
+  const std::lock_guard lock(mutex_);
+  load_kind("ops");
+  load_kind("extension");
+  for (const Plugin& p : plugins_) {
+    if (p.state != PluginState::kLoaded) continue;
+    const void* api = p.entry->get_interface(id);
+    if (api && index-- == 0) return api;
+  }
+  return nullptr;
+}
 
 const std::vector<Plugin>& Registry::load_all() {
   const std::lock_guard lock(mutex_);

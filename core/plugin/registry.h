@@ -15,6 +15,7 @@
 
 #include "core/plugin/manifest.h"
 
+#include <hrt/exporter.h>
 #include <hrt/plugin.h>
 
 namespace boost::dll {
@@ -68,6 +69,11 @@ class Registry {
   std::vector<Provided<hrt_backend_api>> backends();
   std::vector<Provided<hrt_pass_api>> passes();
   std::vector<Provided<hrt_importer_api>> importers();
+  std::vector<Provided<hrt_exporter_api>> exporters();
+
+  // The interface with this id of the index-th loaded plugin that has it, or NULL; plugins of kinds "ops" and
+  // "extension" are loaded first.
+  const void* find_interface(const char* id, size_t index);
 
   // Loads whatever was not loaded yet, and lists every candidate.
   const std::vector<Plugin>& load_all();

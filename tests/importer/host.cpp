@@ -11,17 +11,29 @@
 
 namespace hrt::test {
 
-const hrt_importer_api& importer() {
-  static const hrt_importer_api* const api = [] {
+namespace {
+
+// A registry with the importer; loaded once.
+Registry& registry() {
+  static Registry* const made = [] {
     // The importer needs neither threads nor passes, but a plugin is only loaded when all tables are there.
     static const hrt_run_api run = {};
     static const hrt_pass_host_api pass = {};
     provide_host_interface("hrt.host.run/1", &run);
     provide_host_interface("hrt.host.pass/1", &pass);
     static Registry registry({HRT_PLUGIN_DIR});
-    for (const auto& p : registry.importers())
+    return &registry;
+  }();
+  return *made;
+}
+
+}  // namespace
+
+const hrt_importer_api& importer() {
+  static const hrt_importer_api* const api = [] {
+    for (const auto& p : registry().importers())
       if (std::string_view(p.api->name) == "onnx") return p.api;
-    for (const Plugin& p : registry.load_all())
+    for (const Plugin& p : registry().load_all())
       if (!p.reason.empty()) fprintf(stderr, "%s: %s\n", p.manifest.file.c_str(), p.reason.c_str());
     throw std::runtime_error("the ONNX importer was not loaded from " HRT_PLUGIN_DIR);
   }();
@@ -73,6 +85,17 @@ ValuePtr import_value(std::string_view bytes, const Type* type) {
   const hrt_source source = source_of(bytes, "value.pb");
   check(importer().import_value(&source, type ? &type->c() : nullptr, &call), "");
   return call.outputs[0].result;
+}
+
+std::string export_value(const ValuePtr& value, const char* name) {
+  std::string bytes;
+  const auto append = [](void* user, const void* data, size_t size) -> hrt_status* {
+    static_cast<std::string*>(user)->append(static_cast<const char*>(data), size);
+    return nullptr;
+  };
+  importer();  // the importer's own error when it is not there
+  check(registry().exporters().front().api->export_value(value.get(), name, append, &bytes), "");
+  return bytes;
 }
 
 onnx::ModelProto simple_model(int64_t opset) {

@@ -29,6 +29,7 @@ std::string import_error(const onnx::ModelProto& model);
 std::string import_error(std::string_view bytes);
 
 ValuePtr import_value(std::string_view bytes, const Type* type);
+std::string export_value(const ValuePtr& value, const char* name);
 
 // A model with one input "x", float32 of shape 2x3x4, and the output "y".
 onnx::ModelProto simple_model(int64_t opset);

@@ -233,11 +233,29 @@ class CommandLine(unittest.TestCase):
         suite = xml.etree.ElementTree.parse(junit).getroot()
         self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("skipped")), ("3", "1", "1"))
         self.assertEqual(self.ok("verify", self.folder / "tests/right").splitlines()[-1], "1 passed, 0 failed, 0 skipped")
+        row = self.json("verify", self.folder / "tests/right", "-d", "cpu")["tests"][0]
+        self.assertEqual(row["operators"]["Conv"], self.json("inspect", MODEL)["operators"]["Conv"])
+        self.assertEqual((list(row["devices"]), row["refused"]), (["cpu"], []))
         self.ok("verify", self.folder / "tests", "--atol", "0.1")
         (self.folder / "tests/wrong/data.json").write_text('{"atol": 0.1}')
         self.ok("verify", self.folder / "tests/wrong")
         self.ok("run", MODEL, "--data-dir", self.folder / "tests/right/test_data_set_0")
         self.assertEqual(run("run", MODEL, "--data-dir", self.folder / "tests/wrong/test_data_set_0").returncode, 4)
+
+    def test_outputs_as_test_data(self):
+        data = self.folder / "data"
+        self.ok(MODEL, "--input", "zeros", "--output", data, "--output-format", "pb")
+        self.assertEqual([file.name for file in data.iterdir()], ["output_0.pb"])
+        self.ok(MODEL, "--input", "zeros", "--output", self.folder, "--output", f"digit=@{self.folder}/one.pb")
+        written = (data / "output_0.pb").read_bytes()
+        self.assertEqual((self.folder / "one.pb").read_bytes(), written)
+        self.assertIn(array.array("f", floats(self.folder / "digit.npy")).tobytes(), written)
+        self.assertIn(b"digit", written)
+        # What was written is read as what is expected.
+        (data / "input_0.pb").write_bytes(tensor_proto([1, 1, 8, 8], [0] * 64))
+        self.assertIn('match "digit"', self.ok("run", MODEL, "--data-dir", data))
+        self.bad(1, MODEL, "--output", data, "--output-format", "csv", says=["--output-format", "csv"])
+        self.bad(1, MODEL, "--output", f"digit=@{self.folder}/one.txt", says=[".npy", ".pb"])
 
     def test_verify_without_tests(self):
         self.bad(2, "verify", self.folder, says=str(self.folder))

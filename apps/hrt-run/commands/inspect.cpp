@@ -1,35 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <map>
 #include <variant>
 
 #include "apps/hrt-run/commands/options.h"
+#include "apps/hrt-run/lib/census.h"
 #include "apps/hrt-run/report.h"
 
 namespace hrt {
 namespace {
-
-// What a graph and its nested bodies hold.
-struct Census {
-  std::map<std::string, size_t> operators;
-  size_t nodes = 0;
-  uint64_t parameters = 0;  // elements of constants
-  uint64_t bytes = 0;
-
-  void add(const Graph& graph) {
-    for (ValueId v = 0; v < graph.value_limit(); ++v) {
-      if (!graph.has_value(v) || !graph.value(v).constant) continue;
-      parameters += graph.value(v).constant->size();
-      bytes += graph.value(v).constant->bytes();
-    }
-    for (const NodeId id : graph.nodes()) {
-      const Node& node = graph.node(id);
-      ++nodes;
-      ++operators[node.domain.empty() ? node.op : node.domain + "." + node.op];
-      for (const auto& [name, body] : graph.bodies(id)) add(*body);
-    }
-  }
-};
 
 struct NamedType {
   std::string name;
@@ -53,8 +31,7 @@ Json ports_json(const std::vector<NamedType>& ports) {
 }
 
 Json summary_json(const Graph& graph, const std::string& path) {
-  Census census;
-  census.add(graph);
+  const Census census = take_census(graph);
   return {{"model", path},
           {"graph", graph.name()},
           {"opsets", graph.opsets()},

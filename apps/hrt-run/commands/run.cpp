@@ -106,19 +106,32 @@ std::vector<Check> read_expected(Arguments& arguments, const Session& session) {
   return checks;
 }
 
-void write_outputs(const Arguments& arguments, const Session& session, const Request& request) {
+void write_outputs(Arguments& arguments, const Session& session, const Request& request) {
+  const auto format = arguments.get<std::string>("output-format", "npy");
+  if (format != "npy" && format != "pb")
+    fail(HRT_ERROR_USAGE, "--output-format: \"{}\" is neither npy nor pb", format);
+  const auto write = [&](const fs::path& path, size_t i) {
+    if (path.extension() == ".pb")
+      arguments.runtime().save_value(path, request.output(i), session.outputs()[i].name);
+    else
+      write_value(path, request.output(i));
+  };
   for (const std::string& text : arguments.all("output")) {
     if (text.find("=@") != text.npos) {
       const auto [i, target] = split_port(session.outputs(), text, "=", "output");
-      write_value(target.substr(target.starts_with('@') ? 1 : 0), request.output(i));
+      write(target.substr(target.starts_with('@') ? 1 : 0), i);
       continue;
     }
     fs::create_directories(text);
     std::set<std::string> taken;
     for (size_t i = 0; i < session.outputs().size(); ++i) {
+      if (format == "pb") {
+        write(fs::path(text) / fmt::format("output_{}.pb", i), i);
+        continue;
+      }
       std::string name = file_name(session.outputs()[i].name);
       while (!taken.insert(name).second) name += '_';  // names that differ in nothing that a file name holds
-      write_value(fs::path(text) / (name + ".npy"), request.output(i));
+      write(fs::path(text) / (name + ".npy"), i);
     }
   }
 }
@@ -204,7 +217,10 @@ void options(po::options_description& description) {
   const auto texts = [] { return po::value<std::vector<std::string>>()->composing(); };
   const auto text = [] { return po::value<std::string>(); };
   auto add = description.add_options();
-  add("output,o", texts()->value_name("DIR|NAME=@FILE.npy"), "write all outputs as DIR/NAME.npy, or one");
+  add("output,o", texts()->value_name("DIR|NAME=@FILE"),
+      "write all outputs as DIR/NAME.npy, or one (.npy, .pb)");
+  add("output-format", text()->value_name("npy|pb"),
+      "pb: DIR/output_0.pb, ..., as --data-dir reads; any type");
   add("top-k", text()->value_name("K"), "the K largest elements of each output");
   add("labels", text()->value_name("FILE"), "their names, one a line");
   add("softmax", po::bool_switch(), "apply softmax before showing them");
@@ -231,7 +247,9 @@ const Command kRun = {
     "Dimensions that the model leaves open follow --shape or other inputs that share them, else are 1.\n"
     "With --data-dir, outputs are compared with output_0.pb, ... where those are there. Types that NumPy "
     "lacks\n"
-    "are written as bits (bfloat16: V2, 8-bit floats: V1) or as bytes (4-bit integers: i1, u1).\n\n"
+    "are written to .npy as bits (bfloat16: V2, 8-bit floats: V1) or as bytes (4-bit integers: i1, u1); .pb "
+    "holds\n"
+    "any type, sequence or optional, in the form of ONNX's tests.\n\n"
     "  hrt-run model.onnx\n"
     "  hrt-run run model.onnx --input image=@cat.png --mean 123.7,116.3,103.5 --std 58.4,57.1,57.4 --top-k "
     "5\n"

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <regex>
 #include <thread>
@@ -74,6 +75,22 @@ void in_order(size_t count, unsigned jobs, const std::function<void(size_t)>& wo
   }
 }
 
+// Nodes by device, and what devices refused: enough to say who can run what, without a row for each node.
+Json test_json(const TestCase& test, const TestResult& result) {
+  std::map<std::string, size_t> devices;
+  Json refused = Json::array();
+  for (const Placement& p : result.placement) {
+    ++devices[p.device];
+    for (const auto& r : p.refusals) {
+      const Json row{{"operator", p.op}, {"device", r.device}, {"reason", r.reason}};
+      if (std::find(refused.begin(), refused.end(), row) == refused.end()) refused.push_back(row);
+    }
+  }
+  return {{"name", test.name},         {"outcome", outcome_name(result.outcome)}, {"reason", result.reason},
+          {"seconds", result.seconds}, {"operators", result.operators},           {"devices", devices},
+          {"refused", refused}};
+}
+
 int verify(Arguments& arguments) {
   const Exclusions exclusions(arguments.all("exclude"));
   TestOptions options;
@@ -118,11 +135,7 @@ int verify(Arguments& arguments) {
     write_text(arguments.get<std::string>("junit"), junit_xml("hrt-run verify", tests, results));
   if (arguments.json()) {
     Json json{{"passed", counts[0]}, {"failed", counts[1]}, {"skipped", counts[2]}, {"tests", Json::array()}};
-    for (size_t i = 0; i < tests.size(); ++i)
-      json["tests"].push_back({{"name", tests[i].name},
-                               {"outcome", outcome_name(results[i].outcome)},
-                               {"reason", results[i].reason},
-                               {"seconds", results[i].seconds}});
+    for (size_t i = 0; i < tests.size(); ++i) json["tests"].push_back(test_json(tests[i], results[i]));
     profiler.finish(&json);
     print_json(json);
   } else {

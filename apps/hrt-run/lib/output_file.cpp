@@ -8,7 +8,7 @@ namespace hrt {
 
 void write_value(const std::filesystem::path& path, const ValuePtr& value) {
   if (path.extension() != ".npy")
-    fail(HRT_ERROR_USAGE, "{}: values are written to .npy files only", path.string());
+    fail(HRT_ERROR_USAGE, "{}: values are written to .npy and .pb files only", path.string());
   const auto beside = [&](const std::string& suffix) {
     return path.parent_path() / fmt::format("{}.{}.npy", path.stem().string(), suffix);
   };

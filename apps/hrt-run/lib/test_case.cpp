@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/hrt-run/lib/census.h"
 #include "apps/hrt-run/lib/data_set.h"
 #include "apps/hrt-run/lib/randomness.h"
 #include "apps/hrt-run/lib/utf8.h"
@@ -99,12 +100,16 @@ Verdict run_data_set(Runtime& runtime, Session& session, const fs::path& directo
   return verdict;
 }
 
+// The same of all data sets; tells result about the model on the way.
 Verdict run_all_data_sets(Runtime& runtime, const TestCase& test, const SessionOptions& options,
-                          const TestOptions& tests) {
+                          const TestOptions& tests, TestResult& result) {
   const Tolerance tolerance = tolerance_of(test, tests.tolerance);
   const std::vector<fs::path> sets = data_sets(test.directory);
   if (sets.empty()) return {"no test_data_set_*", {}};
-  Session session(runtime, runtime.load_model(test.directory / kModel), options);
+  auto graph = runtime.load_model(test.directory / kModel);
+  result.operators = take_census(*graph).operators;
+  Session session(runtime, std::move(graph), options);
+  result.placement = session.placement();
   Verdict verdict;
   for (const fs::path& set : sets) {
     verdict = run_data_set(runtime, session, set, tolerance, tests);
@@ -185,7 +190,7 @@ TestResult run_test_case(Runtime& runtime, const TestCase& test, const SessionOp
   TestResult result;
   const uint64_t begin = now_ns();
   try {
-    const Verdict verdict = run_all_data_sets(runtime, test, session, options);
+    const Verdict verdict = run_all_data_sets(runtime, test, session, options, result);
     result.reason = verdict.difference.empty() ? verdict.note : verdict.difference;
     if (!verdict.difference.empty()) result.outcome = Outcome::kFail;
   } catch (const std::exception& e) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +31,8 @@ struct TestResult {
   Outcome outcome = Outcome::kPass;
   std::string reason;  // one line: why it failed or was skipped, or what of a passed one was not compared
   double seconds = 0;
+  std::map<std::string, size_t> operators = {};  // of the model as it was loaded; empty when it was not
+  std::vector<Placement> placement = {};         // of the model as compiled; empty when it was not
 };
 
 struct TestOptions {

@@ -6,7 +6,7 @@
 //
 // type, tensor, attribute: the messages' parts as the ABI wants them. constant: initialisers and Constant
 // nodes. function: model-local functions. scope, order: names, and the order of nodes. facts: what adapters
-// may know. value: files with one tensor.
+// may know. value: files with one value, read and written.
 #include <hrt/plugin.hpp>
 
 #include "graph.hpp"
@@ -43,6 +43,10 @@ hrt_status* import_value(const hrt_source* source, const hrt_type* type, hrt_ker
   return with_file(source, [&] { importer::import_value(source->data, source->size, type, result); });
 }
 
+hrt_status* export_value(const hrt_value* value, const char* name, hrt_write_fn write, void* user) {
+  return guard([&] { importer::export_value(value, name, write, user); });
+}
+
 int probe(const hrt_source* source) { return importer::probe(source->data, source->size); }
 
 constexpr const char* kExtensions[] = {".onnx", ".pb", nullptr};
@@ -50,7 +54,11 @@ constexpr const char* kExtensions[] = {".onnx", ".pb", nullptr};
 constexpr hrt_importer_api kImporter = {
     sizeof(hrt_importer_api), "onnx", kExtensions, probe, import_model, import_value};
 
+constexpr const char* kValueExtensions[] = {".pb", nullptr};
+
+constexpr hrt_exporter_api kExporter = {sizeof(hrt_exporter_api), kValueExtensions, export_value};
+
 }  // namespace
 
 HRT_PLUGIN("hrt.onnx", "0.1.0", "ONNX models, opsets 1 to 28", nullptr, nullptr,
-           {"hrt.importer/1", &kImporter})
+           {"hrt.importer/1", &kImporter}, {"hrt.exporter/1", &kExporter})

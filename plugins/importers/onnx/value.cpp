@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "value.hpp"
 
+#include <climits>
 #include <cstring>
 
 #include <hrt/map.hpp>
@@ -129,7 +130,78 @@ void import_tensor(const void* data, uint64_t size, hrt_kernel* result) {
   fill(out, dense);
 }
 
+// A value as the message of its kind.
+class Writer {
+ public:
+  static void tensor(const hrt_value* value, onnx::TensorProto& proto) {
+    const Tensor t = Kernel::tensor_of(value);
+    proto.set_data_type(t.dtype());
+    proto.mutable_dims()->Add(t.dims().begin(), t.dims().end());
+    if (t.dtype() != HRT_STRING) return proto.set_raw_data(t.raw(), t.bytes());
+    for (int64_t i = 0; i < t.size(); ++i) proto.add_string_data(std::string(t.string(i)));
+  }
+
+  static void sequence(const hrt_value* value, onnx::SequenceProto& proto) {
+    using S = onnx::SequenceProto;
+    const hrt_kind kind = Kernel::type(value).element->kind;
+    proto.set_elem_type(kind == HRT_KIND_TENSOR     ? S::TENSOR
+                        : kind == HRT_KIND_SEQUENCE ? S::SEQUENCE
+                        : kind == HRT_KIND_OPTIONAL ? S::OPTIONAL
+                                                    : S::MAP);
+    for (size_t i = 0; i < Kernel::count(value); ++i) {
+      const hrt_value* item = Kernel::at(value, i);
+      switch (Kernel::kind(item)) {
+        case HRT_KIND_TENSOR: tensor(item, *proto.add_tensor_values()); break;
+        case HRT_KIND_SEQUENCE: sequence(item, *proto.add_sequence_values()); break;
+        case HRT_KIND_OPTIONAL: optional(item, *proto.add_optional_values()); break;
+        default: unsupported("sequences of maps are not supported");
+      }
+    }
+  }
+
+  // An element type says that there is an element.
+  static void optional(const hrt_value* value, onnx::OptionalProto& proto) {
+    using O = onnx::OptionalProto;
+    proto.set_elem_type(O::UNDEFINED);
+    if (Kernel::count(value) == 0) return;
+    const hrt_value* inside = Kernel::at(value, 0);
+    switch (Kernel::kind(inside)) {
+      case HRT_KIND_TENSOR:
+        proto.set_elem_type(O::TENSOR);
+        return tensor(inside, *proto.mutable_tensor_value());
+      case HRT_KIND_SEQUENCE:
+        proto.set_elem_type(O::SEQUENCE);
+        return sequence(inside, *proto.mutable_sequence_value());
+      case HRT_KIND_OPTIONAL:
+        proto.set_elem_type(O::OPTIONAL);
+        return optional(inside, *proto.mutable_optional_value());
+      default: unsupported("optional maps are not supported");
+    }
+  }
+};
+
+// Calls fill(value, message), names the message and hands its bytes on.
+template <class Message>
+void write_message(const hrt_value* value, const char* name, void (*fill)(const hrt_value*, Message&),
+                   hrt_write_fn write, void* user) {
+  Message proto;
+  fill(value, proto);
+  if (*name) proto.set_name(name);
+  if (proto.ByteSizeLong() > INT_MAX) unsupported("the value is larger than protobuf's 2 GiB");
+  const std::string bytes = proto.SerializeAsString();
+  check(write(user, bytes.data(), bytes.size()));
+}
+
 }  // namespace
+
+void export_value(const hrt_value* value, const char* name, hrt_write_fn write, void* user) {
+  switch (Kernel::kind(value)) {
+    case HRT_KIND_TENSOR: return write_message(value, name, Writer::tensor, write, user);
+    case HRT_KIND_SEQUENCE: return write_message(value, name, Writer::sequence, write, user);
+    case HRT_KIND_OPTIONAL: return write_message(value, name, Writer::optional, write, user);
+    default: unsupported("maps are not supported");
+  }
+}
 
 void import_value(const void* data, uint64_t size, const hrt_type* type, hrt_kernel* result) {
   if (!type || type->kind == HRT_KIND_TENSOR) return import_tensor(data, size, result);
