@@ -10,9 +10,12 @@
 #include <memory>
 
 #include "backends/cpu/executable.h"
+#include "backends/cpu/extension.h"
 #include "backends/cpu/simd.h"
 
-struct hrt_device {};
+struct hrt_device {
+  hrt::cpu::Extensions extensions;
+};
 struct hrt_executable {
   hrt::cpu::Executable executable;
 };
@@ -85,17 +88,33 @@ double latency_us(const Graph& graph, const Node& node, const Op& op) {
   return kCallUs + std::max(flops / kFlopsPerUs, (bytes + out * 4) / kBytesPerUs);
 }
 
-std::string refusal(const Node& node, const Op* op) {
-  if (!op) return "operator not in this backend";
+std::string packed_dtype(const Node& node) {
   const Graph graph(node.graph());
   for (const auto ids : {node.inputs(), node.outputs()})
     for (const uint32_t id : ids)
       if (id != HRT_NONE && dtype_bytes(graph.value(id).dtype()) == 0)
         return sdk::cat("dtype ", dtype_name(graph.value(id).dtype()));
-  return op->supports(node);
+  return "";
 }
 
-hrt_status* query_nodes(hrt_device*, const hrt_graph* c_graph, hrt_node_support* out, size_t count,
+void query_node(const hrt_device& device, const Node& node, hrt_node_support& answer) {
+  answer.supported = 0;
+  answer.reason[0] = 0;
+  answer.latency_us = answer.energy_uj = 0;
+  answer.workspace_bytes = 0;
+  const Op* op = find_op(node);
+  std::string reason = packed_dtype(node);
+  if (reason.empty()) {
+    if (device.extensions.find(node, answer)) return;
+    reason = op ? op->supports(node) : answer.reason;
+  }
+  if (reason.empty() && !op) reason = "operator not in this backend";
+  answer.supported = reason.empty();
+  std::snprintf(answer.reason, sizeof answer.reason, "%s", reason.c_str());
+  if (answer.supported) answer.latency_us = latency_us(Graph(node.graph()), node, *op);
+}
+
+hrt_status* query_nodes(hrt_device* device, const hrt_graph* c_graph, hrt_node_support* out, size_t count,
                         size_t stride) {
   return guard([&] {
     const Graph graph(c_graph);
@@ -103,22 +122,15 @@ hrt_status* query_nodes(hrt_device*, const hrt_graph* c_graph, hrt_node_support*
     require(nodes.size() == count, "query_nodes: room for ", count, " answers, but ", nodes.size(), " nodes");
     for (size_t i = 0; i < count; ++i) {
       auto& answer = *reinterpret_cast<hrt_node_support*>(reinterpret_cast<char*>(out) + i * stride);
-      const Node node = graph.node(nodes[i]);
-      const Op* op = find_op(node);
-      const std::string reason = refusal(node, op);
-      answer.supported = reason.empty();
-      std::snprintf(answer.reason, sizeof answer.reason, "%s", reason.c_str());
-      answer.latency_us = answer.supported ? latency_us(graph, node, *op) : 0;
-      answer.energy_uj = 0;
-      answer.workspace_bytes = 0;
+      query_node(*device, graph.node(nodes[i]), answer);
     }
   });
 }
 
 // ------------------------------------------------------------------------------ compile and run
 
-hrt_status* compile(hrt_device*, const hrt_graph* graph, hrt_executable** out) {
-  return guard([&] { *out = new hrt_executable{Executable(Graph(graph))}; });
+hrt_status* compile_graph(hrt_device* device, const hrt_graph* graph, hrt_executable** out) {
+  return guard([&] { *out = new hrt_executable{Executable(Graph(graph), device->extensions)}; });
 }
 
 void executable_destroy(hrt_executable* executable) { delete executable; }
@@ -151,7 +163,7 @@ constexpr hrt_backend_api kBackend = {sizeof(hrt_backend_api),
                                       device_open,
                                       device_close,
                                       query_nodes,
-                                      compile,
+                                      compile_graph,
                                       executable_destroy,
                                       prepare_shapes,
                                       prepared_destroy,

@@ -7,20 +7,30 @@ using sdk::cat;
 using sdk::check;
 using sdk::g_host;
 
-Executable::Executable(const Graph& graph) {
+namespace {
+
+Compiled compile_node(const Node& node, const Extensions& extensions, const std::string& name) {
+  auto answer = sdk::sized<hrt_node_support>();
+  if (const hrt_cpu_kernel* kernel = extensions.find(node, answer)) return compile(*kernel, node);
+  const Op* op = find_op(node);
+  if (!op) unsupported(name, ": the cpu backend has no such operator");
+  return op->compile(node);
+}
+
+}  // namespace
+
+Executable::Executable(const Graph& graph, const Extensions& extensions) {
   const auto in = graph.inputs(), out = graph.outputs();
   inputs_.assign(in.begin(), in.end());
   outputs_.assign(out.begin(), out.end());
   for (const uint32_t id : graph.nodes()) {
     const Node node = graph.node(id);
-    const Op* op = find_op(node);
     const std::string name = cat(node.op(), " \"", node.name(), "\"");
-    if (!op) unsupported(name, ": the cpu backend has no such operator");
     nodes_.push_back({id,
                       name,
                       {node.inputs().begin(), node.inputs().end()},
                       {node.outputs().begin(), node.outputs().end()},
-                      op->compile(node)});
+                      compile_node(node, extensions, name)});
   }
   for (const CompiledNode& n : nodes_)
     for (size_t i = 0; i < n.in.size(); ++i)

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "backends/cpu/extension.h"
 #include "backends/cpu/op.h"
 #include "backends/cpu/packed.h"
 
@@ -14,7 +15,7 @@ namespace hrt::cpu {
 // A graph's nodes, compiled, and the constants that are read in place.
 class Executable {
  public:
-  explicit Executable(const Graph& graph);
+  Executable(const Graph& graph, const Extensions& extensions);
   Executable(const Executable&) = delete;
   ~Executable();
 

@@ -3,6 +3,7 @@
  * library: what it does is the name of the file that it was loaded from, "compile_fails.so". */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <hrt/cpu_kernel.h>
 #include <hrt/plugin.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,6 +228,63 @@ static void spoil_ops(void) {
   g_ops[9].constraint_stride = sizeof(hrt_op_constraint);
 }
 
+/* ------------------------------------------------------------------ kernels for the CPU backend */
+
+static hrt_status* kernel_supports(const hrt_cpu_kernel* kernel, const hrt_graph* graph, uint32_t node,
+                                   hrt_node_support* answer) {
+  (void)graph, (void)node;
+  answer->supported = strcmp(kernel->op_type, "Neg") == 0;
+  memset(answer->reason, 'x', sizeof answer->reason); /* not terminated */
+  return NULL;
+}
+
+static hrt_status* kernel_compile(const hrt_cpu_kernel* kernel, const hrt_graph* graph, uint32_t node,
+                                  hrt_cpu_compiled** out, uint32_t* packed) {
+  (void)kernel, (void)graph, (void)node, (void)packed;
+  if (how("kernel_compile_fails")) return failure(HRT_ERROR_UNSUPPORTED, "no room for weights");
+  *out = NULL; /* this kernel has nothing to remember */
+  return NULL;
+}
+
+static void kernel_forget(hrt_cpu_compiled* compiled) { (void)compiled; }
+
+static hrt_status* kernel_prepare(hrt_cpu_compiled* compiled, const hrt_tensor* const* inputs,
+                                  size_t input_count, const hrt_tensor* const* outputs, size_t output_count,
+                                  hrt_cpu_prepared** out, uint64_t* workspace_bytes) {
+  (void)compiled, (void)inputs, (void)outputs, (void)input_count, (void)output_count;
+  if (how("kernel_prepare_fails")) return failure(HRT_ERROR_UNSUPPORTED, "an odd number of columns");
+  *out = NULL;
+  *workspace_bytes = 64;
+  return NULL;
+}
+
+static void kernel_drop(hrt_cpu_prepared* prepared) { (void)prepared; }
+
+static hrt_status* kernel_run(hrt_cpu_prepared* prepared, const hrt_cpu_run_args* args) {
+  (void)prepared;
+  if (how("kernel_run_fails")) return failure(HRT_ERROR_BAD_DATA, "cannot bear negative numbers");
+  if (args->input_count != 1 || args->output_count != 1 || !args->workspace)
+    return failure(HRT_ERROR_INTERNAL, "called with something else");
+  for (int i = 0; i < 10; ++i) ((float*)args->outputs[0])[i] = 40 + ((const float*)args->inputs[0])[i];
+  return NULL;
+}
+
+#define KERNEL(name_, size_)          \
+  {.struct_size = size_,              \
+   .domain = "",                      \
+   .op_type = name_,                  \
+   .supports = kernel_supports,       \
+   .compile = kernel_compile,         \
+   .compiled_destroy = kernel_forget, \
+   .prepare = kernel_prepare,         \
+   .prepared_destroy = kernel_drop,   \
+   .run = kernel_run}
+static const hrt_cpu_kernel g_short_kernel = KERNEL("Neg", offsetof(hrt_cpu_kernel, run));
+static const hrt_cpu_kernel g_relu = KERNEL("Relu", sizeof(hrt_cpu_kernel));
+static const hrt_cpu_kernel g_neg = KERNEL("Neg", sizeof(hrt_cpu_kernel));
+static const hrt_cpu_kernel* const g_kernels[] = {NULL, &g_short_kernel, &g_relu, &g_neg};
+static const hrt_cpu_kernel_api g_kernel_api = {sizeof(hrt_cpu_kernel_api), g_kernels, 4};
+
 /* ------------------------------------------------------------------------------------ the plugin */
 
 static hrt_status* init(const hrt_host* host, const char* library_path) {
@@ -254,6 +312,7 @@ static const void* get_interface(const char* id) {
   static const hrt_backend_api short_backend = {.struct_size = 24, .name = "short_backend"};
   static const hrt_ops_api no_ops = {sizeof(hrt_ops_api), NULL, 5};
   if (strcmp(id, "hrt.ops/1") == 0) return how("bad_ops") ? &g_ops_api : how("no_ops") ? &no_ops : NULL;
+  if (strcmp(id, "hrt.cpu.kernel/1") == 0) return strncmp(g_how, "kernel", 6) == 0 ? &g_kernel_api : NULL;
   if (strcmp(id, "hrt.pass/1") == 0) return how("bad_passes") ? &g_pass_api : NULL;
   if (strcmp(id, "hrt.backend/1") == 0) return how("short_backend") ? &short_backend : &g_backend;
   return NULL;

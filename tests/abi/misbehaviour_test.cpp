@@ -59,6 +59,31 @@ TEST_F(Misbehaviour, OfABackendIsAnErrorThatNamesTheDeviceAndTheNodes) {
   }
 }
 
+// y = 40 + Relu(x) in the place of Neg(Relu(x)): whose kernel ran is seen in the answer.
+TEST_F(Misbehaviour, AKernelForTheCpuBackendIsAskedBeforeItsOwnAndMayRefuse) {
+  folder.add("kernels", {{"kinds", R"(["extension"])"}});
+  const auto runtime = folder.runtime();
+  Session session(*runtime, small_graph(*runtime), on("cpu"));
+  const auto request = session.make_request();
+  request->set_input(0, floats({10}, {-1, 2, -1, 2, -1, 2, -1, 2, -1, 2}));
+  request->run();
+  EXPECT_EQ(floats_of(request->output(0)), (std::vector<float>{40, 42, 40, 42, 40, 42, 40, 42, 40, 42}));
+}
+
+TEST_F(Misbehaviour, OfAKernelForTheCpuBackendIsAnErrorThatNamesTheNode) {
+  const std::map<std::string, const char*> cases = {{"kernel_compile_fails", "no room for weights"},
+                                                    {"kernel_prepare_fails", "an odd number of columns"},
+                                                    {"kernel_run_fails", "cannot bear negative numbers"}};
+  for (const auto& [name, reason] : cases) {
+    PluginFolder alone;
+    alone.add(name, {{"kinds", R"(["extension"])"}});
+    const auto failure = run_on(alone, "cpu");
+    EXPECT_NE(failure.code, HRT_OK) << name;
+    for (const char* part : {"Neg", reason})
+      EXPECT_NE(failure.message.find(part), std::string::npos) << name << ": " << failure.message;
+  }
+}
+
 TEST_F(Misbehaviour, OfABackendKeepsItsCodes) {
   folder.add("run_fails");
   folder.add("context_fails");
