@@ -336,7 +336,10 @@ Backend::Backend(const std::string& isa) {
 
 std::vector<std::string> Backend::query(const Model& model) const {
   std::vector<hrt_node_support> support(model.graph()->nodes.size(), sdk::sized<hrt_node_support>());
-  check(api_->query_nodes(nullptr, model.graph(), support.data(), support.size(), sizeof(hrt_node_support)));
+  hrt_device* device = nullptr;
+  check(api_->device_open(0, nullptr, &device));
+  check(api_->query_nodes(device, model.graph(), support.data(), support.size(), sizeof(hrt_node_support)));
+  api_->device_close(device);
   std::vector<std::string> reasons;
   for (const auto& s : support) reasons.push_back(s.supported ? "" : std::string("refused: ") + s.reason);
   return reasons;
