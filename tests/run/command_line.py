@@ -257,6 +257,27 @@ class CommandLine(unittest.TestCase):
         self.bad(1, MODEL, "--output", data, "--output-format", "csv", says=["--output-format", "csv"])
         self.bad(1, MODEL, "--output", f"digit=@{self.folder}/one.txt", says=[".npy", ".pb"])
 
+    def test_conformance_table(self):
+        self.ok(MODEL, "--input", "zeros", "--output", self.folder)
+        right = floats(self.folder / "digit.npy")
+        self.make_test("right", right)
+        self.make_test("wrong", [right[0] + 1, *right[1:]])
+        pages = []
+        for name in ("a.md", "b.md"):
+            page = self.folder / name
+            script = [sys.executable, SOURCE / "tools/conformance", self.folder / "tests", "--hrt", PROGRAM]
+            subprocess.run([*script, "--output", page], check=True, capture_output=True, timeout=120)
+            pages.append(page.read_text())
+        self.assertEqual(pages[0], pages[1])
+        for line in (
+            "| cpu | 2 | 1 (50.0 %) | 1 | 1 (50.0 %) |",
+            "| reference | 2 | 1 (50.0 %) | 1 | 1 (50.0 %) |",
+            "| Conv | 2 | 1 | 1 | 1 | 1 | 1 | 1 |",
+        ):
+            self.assertIn(line + "\n", pages[0])
+        self.assertRegex(pages[0], r'- `wrong`: output "digit": 1 of 10 elements differ')
+        self.assertNotIn(str(self.folder), pages[0])
+
     def test_verify_without_tests(self):
         self.bad(2, "verify", self.folder, says=str(self.folder))
         self.bad(2, "verify", self.folder / "none", says="none")
