@@ -3,7 +3,10 @@
 
 namespace hrt::ops {
 
-Activation::Activation(const Node& node) {
+Activation::Activation(const Node& node)
+    : Activation(node.s("activation"), node.floats("activation_params")) {}
+
+Activation::Activation(const std::string& name, const std::vector<float>& params) {
   struct Row {
     const char* name;
     Kind kind;
@@ -18,8 +21,6 @@ Activation::Activation(const Node& node) {
                                   {"HardSigmoid", kHardSigmoid, 2},
                                   {"HardSwish", kHardSwish, 0},
                                   {"Swish", kSwish, 1}};
-  const std::string name = node.s("activation");
-  const std::vector<float> params = node.floats("activation_params");
   const Row* row = std::ranges::find(table, std::string_view(name), &Row::name);
   require(row != std::end(table), "activation '", name, "' is not one that can be fused");
   require(params.size() == row->params, "activation ", name, " has ", params.size(), " parameters, not ",

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "op.h"
 
@@ -45,10 +46,21 @@ T softplus(T x) {  // log(1 + exp(x)), without overflow
   return (x > 0 ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
 }
 
+template <class T>
+T gelu(T x) {
+  return x / 2 * (1 + std::erf(x / std::numbers::sqrt2_v<T>));
+}
+template <class T>
+T gelu_tanh(T x) {
+  const T scale = std::numbers::sqrt2_v<T> * std::numbers::inv_sqrtpi_v<T>;  // sqrt(2 / pi)
+  return x / 2 * (1 + std::tanh(scale * (x + T(0.044715) * x * x * x)));
+}
+
 class Activation {
  public:
   Activation() = default;  // none
   explicit Activation(const Node& node);
+  Activation(const std::string& name, const std::vector<float>& params);
   explicit operator bool() const { return kind_ != kNone; }
 
   // In place. Integers, which the fused operators do not take, have none.

@@ -2,8 +2,6 @@
 // Element-wise activation functions: LeakyRelu, Elu, Selu, Celu, ThresholdedRelu, Sigmoid, HardSigmoid,
 // HardSwish, Swish, Mish, Gelu, Softplus, Softsign. https://onnx.ai/onnx/operators/onnx__Elu.html and so
 // on; the formula of each is its doc string.
-#include <numbers>
-
 #include "activation.h"
 #include "elementwise.h"
 
@@ -55,16 +53,11 @@ void softsign(const Kernel& c) {
   map(c, Floats{}, [](auto x) { return x / (1 + std::abs(x)); });
 }
 
-void gelu(const Kernel& c) {
+void gelu_kernel(const Kernel& c) {
   const std::string how = c.node().s("approximate", "none");
   require(how == "none" || how == "tanh", "approximate is '", how, "', not none or tanh");
-  if (how == "none")
-    return map(c, Floats{},
-               []<class T>(T x) { return x / 2 * (1 + std::erf(x / std::numbers::sqrt2_v<T>)); });
-  map(c, Floats{}, []<class T>(T x) {
-    const T scale = std::numbers::sqrt2_v<T> * std::numbers::inv_sqrtpi_v<T>;  // sqrt(2 / pi)
-    return x / 2 * (1 + std::tanh(scale * (x + T(0.044715) * x * x * x)));
-  });
+  if (how == "none") return map(c, Floats{}, [](auto x) { return gelu(x); });
+  map(c, Floats{}, [](auto x) { return gelu_tanh(x); });
 }
 
 Op activation(const char* name, int64_t since, const char* doc, void (*compute)(const Kernel&),
@@ -99,7 +92,7 @@ const Register ops[] = {
     Register(
         activation("Swish", 24, "x * sigmoid(alpha * x)", swish_kernel, {{"alpha", HRT_ATTR_FLOAT, "1"}})),
     Register(activation("Mish", 22, "x * tanh(log(1 + exp(x)))", mish)),
-    Register(activation("Gelu", 20, "x * Phi(x), Phi the standard normal distribution function", gelu,
+    Register(activation("Gelu", 20, "x * Phi(x), Phi the standard normal distribution function", gelu_kernel,
                         {{"approximate", HRT_ATTR_STRING, "none"}})),
     Register(activation("Softplus", 22, "log(1 + exp(x))", softplus_kernel)),
     Register(activation("Softsign", 22, "x / (1 + |x|)", softsign)),

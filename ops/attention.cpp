@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention: softmax(scale * Q K' + mask) V, with grouped heads, causal and window masks, a soft cap and
 // a cache of keys and values. https://onnx.ai/onnx/operators/onnx__Attention.html
-#include "norm.h"
+#include "attend.h"
 
 namespace hrt::ops {
 namespace {
 
 enum : uint32_t { kQ, kK, kV, kMask, kPastKey, kPastValue, kNonpad };  // inputs
-
-// A tensor as (batch, heads, sequence, size), from that or from (batch, sequence, heads * size).
-struct Heads {
-  int64_t batch = 0, heads = 0, sequence = 0, size = 0;
-  bool packed = false;
-
-  int64_t at(int64_t b, int64_t h, int64_t s) const {
-    return packed ? ((b * sequence + s) * heads + h) * size : ((b * heads + h) * sequence + s) * size;
-  }
-};
 
 // infer: NULL in a kernel, where all dims are numbers.
 Heads heads_of(const Node& node, std::span<const int64_t> x, const char* attr, const Infer* infer) {
@@ -46,33 +36,6 @@ void infer(const Infer& c) {
   if (outputs > 2) c.output(2, TensorType(c.dtype(kV), {hq.batch, hk.heads, total, hv.size}));
   if (outputs > 3) c.output(3, TensorType(c.dtype(kQ), {hq.batch, hq.heads, hq.sequence, total}));
 }
-
-// Keys or values behind those of the past, as (batch, heads, total, size).
-std::vector<double> with_past(const Tensor& x, const Heads& h, const std::optional<Tensor>& past,
-                              int64_t total) {
-  const auto now = to_doubles(x), before = past ? to_doubles(*past) : std::vector<double>{};
-  const int64_t old = total - h.sequence;
-  std::vector<double> out;
-  out.reserve(now.size() + before.size());
-  for (int64_t b = 0; b < h.batch; ++b)
-    for (int64_t head = 0; head < h.heads; ++head) {
-      const auto first = before.begin() + (b * h.heads + head) * old * h.size;
-      out.insert(out.end(), first, first + old * h.size);
-      for (int64_t s = 0; s < h.sequence; ++s) {
-        const auto row = now.begin() + h.at(b, head, s);
-        out.insert(out.end(), row, row + h.size);
-      }
-    }
-  return out;
-}
-
-void write(const Tensor& t, const std::vector<double>& v) {
-  dispatch(Floats{}, t.dtype(), [&]<class T>() {
-    for (size_t i = 0; i < v.size(); ++i) t.data<T>()[i] = T(acc_t<T>(v[i]));
-  });
-}
-
-constexpr double kExcluded = -std::numeric_limits<double>::infinity();
 
 // What is added to the score of query i and key j: minus infinity where the key is not seen.
 class Bias {
@@ -131,14 +94,6 @@ class Bias {
   int64_t width_ = 0;  // keys that the mask has an entry for
 };
 
-// In place; a row that excludes every key becomes zero.
-void softmax(std::vector<double>& row) {
-  const double most = *std::max_element(row.begin(), row.end());
-  double sum = 0;
-  for (double& v : row) sum += v = most == kExcluded ? 0 : std::exp(v - most);
-  for (double& v : row) v = sum == 0 ? 0 : v / sum;
-}
-
 void compute(const Kernel& c) {
   const Tensor q = c.input(kQ), k = c.input(kK), v = c.input(kV);
   const auto past_key = c.optional(kPastKey), past_value = c.optional(kPastValue);
@@ -156,50 +111,27 @@ void compute(const Kernel& c) {
           "past_key and past_value do not fit K and V");
   const int64_t mode = node.i("qk_matmul_output_mode");
   require(mode >= 0 && mode <= 3, "qk_matmul_output_mode is ", mode);
-  const double scale = node.has("scale") ? node.f("scale") : 1 / std::sqrt(double(hq.size));
-  const double cap = node.f("softcap", 0);
-
   const Bias bias(c, hq, total, past);
-  const auto queries = to_doubles(q), keys = with_past(k, hk, past_key, total),
-             values = with_past(v, hv, past_value, total);
-  const Dims out = hq.packed ? Dims{hq.batch, hq.sequence, hq.heads * hv.size}
-                             : Dims{hq.batch, hq.heads, hq.sequence, hv.size};
-  const Tensor y = c.output(0, q.dtype(), out);
-  std::vector<double> result(size_t(y.size())), shown, scores(static_cast<size_t>(total));
-  const Heads hy{hq.batch, hq.heads, hq.sequence, hv.size, hq.packed};
-  const auto show = [&](int64_t stage) {  // keeps the scores as they are at the stage that output 3 shows
-    if (stage == mode && c.wanted(3)) shown.insert(shown.end(), scores.begin(), scores.end());
+  std::vector<double> shown;
+  Attend a{hq.batch, hq.heads, hk.heads, hq.sequence, total, hq.size, hv.size};
+  a.scale = node.has("scale") ? node.f("scale") : 1 / std::sqrt(double(hq.size));
+  a.cap = node.f("softcap", 0);
+  a.bias = [&](int64_t b, int64_t h, int64_t i, int64_t j) { return bias.at(b, h, i, j); };
+  if (c.wanted(3))
+    a.show = [&](Attend::Stage stage, const std::vector<double>& row) {
+      if (stage == mode) shown.insert(shown.end(), row.begin(), row.end());
+    };
+  const auto doubles = [](const std::optional<Tensor>& t) {
+    return t ? to_doubles(*t) : std::vector<double>();
   };
-  for (int64_t b = 0; total > 0 && b < hq.batch; ++b)
-    for (int64_t h = 0; h < hq.heads; ++h) {
-      const int64_t kv = b * hk.heads + h / (hq.heads / hk.heads);
-      c.check_cancelled();
-      for (int64_t i = 0; i < hq.sequence; ++i) {
-        const double* qi = queries.data() + hq.at(b, h, i);
-        for (int64_t j = 0; j < total; ++j) {
-          const double* kj = keys.data() + (kv * total + j) * hk.size;
-          double dot = 0;
-          for (int64_t d = 0; d < hk.size; ++d) dot += qi[d] * kj[d];
-          scores[size_t(j)] = dot * scale;
-        }
-        show(0);
-        for (double& s : scores) s = cap > 0 ? cap * std::tanh(s / cap) : s;
-        show(1);
-        for (int64_t j = 0; j < total; ++j) {
-          const double add = bias.at(b, h, i, j);  // excluded keys are, whatever their score
-          scores[size_t(j)] = add == kExcluded ? add : scores[size_t(j)] + add;
-        }
-        show(2);
-        softmax(scores);
-        show(3);
-        double* yi = result.data() + hy.at(b, h, i);
-        for (int64_t j = 0; j < total; ++j) {
-          const double* vj = values.data() + (kv * total + j) * hv.size;
-          for (int64_t d = 0; scores[size_t(j)] != 0 && d < hv.size; ++d) yi[d] += scores[size_t(j)] * vj[d];
-        }
-      }
-    }
-  write(y, result);
+  const auto keys = with_past(by_heads(to_doubles(k), hk), hk, doubles(past_key)),
+             values = with_past(by_heads(to_doubles(v), hv), hv, doubles(past_value));
+  const auto result = attend(c, a, by_heads(to_doubles(q), hq), keys, values);
+  const Heads hy{hq.batch, hq.heads, hq.sequence, hv.size};
+  if (hq.packed)
+    write_packed(c.output(0, q.dtype(), Dims{hq.batch, hq.sequence, hq.heads * hv.size}), result, hy);
+  else
+    write(c.output(0, q.dtype(), Dims{hq.batch, hq.heads, hq.sequence, hv.size}), result);
   if (c.wanted(1)) write(c.output(1, q.dtype(), Dims{hk.batch, hk.heads, total, hk.size}), keys);
   if (c.wanted(2)) write(c.output(2, v.dtype(), Dims{hk.batch, hk.heads, total, hv.size}), values);
   if (c.wanted(3)) write(c.output(3, q.dtype(), Dims{hq.batch, hq.heads, hq.sequence, total}), shown);

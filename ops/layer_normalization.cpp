@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // LayerNormalization: (x - mean) / sqrt(var + epsilon) * scale + B; RMSNormalization: x / sqrt(mean(x^2) +
-// epsilon) * scale; statistics over the axes from `axis` on. Stage one is computed in double, whatever
-// stash_type asks for at least. https://onnx.ai/onnx/operators/onnx__LayerNormalization.html,
-// onnx__RMSNormalization.html
+// epsilon) * scale, of which SimplifiedLayerNormalization is the older name; statistics over the axes from
+// `axis` on. Stage one is computed in double, whatever stash_type asks for at least.
+// https://onnx.ai/onnx/operators/onnx__LayerNormalization.html, onnx__RMSNormalization.html
 #include <algorithm>
 
 #include "norm.h"
@@ -32,8 +32,12 @@ void infer_layer(const Infer& c) {
 
 void infer_rms(const Infer& c) {
   const auto x = c.dims(0);
-  if (x) normalise_axis(c.node().i("axis", -1), int64_t(x->size()));
+  const int64_t axis = c.node().i("axis", -1);
+  if (x) normalise_axis(axis, int64_t(x->size()));
   c.output(0, x ? TensorType(c.dtype(1), *x) : TensorType(c.dtype(1)));
+  if (c.output_count() < 2) return;
+  const hrt_dtype dtype = stash_type(c.node());
+  c.output(1, x ? TensorType(dtype, statistics(*x, axis)) : TensorType(dtype));
 }
 
 // Parameter elements as the elements of x need them, one after the other.
@@ -78,37 +82,49 @@ void normalise(const Kernel& c, const Tensor& y, const std::optional<Tensor>& bi
   });
 }
 
+// Keeps a statistic of each group in output `index`, where it is wanted.
+class Kept {
+ public:
+  Kept(const Kernel& c, uint32_t index) {
+    const hrt_dtype dtype = stash_type(c.node());
+    const auto x = c.input(0).dims();
+    if (c.wanted(index))
+      to_ = c.output(index, dtype, statistics(Dims(x.begin(), x.end()), c.node().i("axis", -1)));
+  }
+  void set(int64_t group, double v) const {
+    if (to_) dispatch(Floats{}, to_->dtype(), [&]<class T>() { to_->data<T>()[group] = T(acc_t<T>(v)); });
+  }
+
+ private:
+  std::optional<Tensor> to_;
+};
+
 void layer(const Kernel& c) {
   const Tensor x = c.input(0);
   const double epsilon = c.node().f("epsilon", 1e-5f);
-  const hrt_dtype dtype = stash_type(c.node());
-  const Dims stats = statistics(Dims(x.dims().begin(), x.dims().end()), c.node().i("axis", -1));
   const Tensor y = c.output(0, x.dtype(), x.dims());
-  std::optional<Tensor> kept[2];
-  for (uint32_t k = 0; k < 2; ++k)
-    if (c.wanted(k + 1)) kept[k] = c.output(k + 1, dtype, stats);
+  const Kept means(c, 1), inverses(c, 2);
   auto statistics = [&](const auto* in, int64_t n) {
     const Moments m = moments(in, n);
     return std::pair(m.mean, 1 / std::sqrt(m.variance + epsilon));
   };
   normalise(c, y, c.optional(2), statistics, [&](int64_t g, double mean, double inverse) {
-    for (int k = 0; k < 2; ++k)
-      if (kept[k])
-        dispatch(Floats{}, dtype,
-                 [&]<class T>() { kept[k]->data<T>()[g] = T(acc_t<T>(k ? inverse : mean)); });
+    means.set(g, mean);
+    inverses.set(g, inverse);
   });
 }
 
 void rms(const Kernel& c) {
   const double epsilon = c.node().f("epsilon", 1e-5f);
-  stash_type(c.node());
   const Tensor y = c.output(0, c.input(1).dtype(), c.input(0).dims());
+  const Kept inverses(c, 1);
   auto statistics = [&](const auto* in, int64_t n) {
     double squares = 0;
     for (int64_t i = 0; i < n; ++i) squares += double(in[i]) * double(in[i]);
     return std::pair(0.0, 1 / std::sqrt(squares / double(n) + epsilon));
   };
-  normalise(c, y, std::nullopt, statistics, [](int64_t, double, double) {});
+  normalise(c, y, std::nullopt, statistics,
+            [&](int64_t g, double, double inverse) { inverses.set(g, inverse); });
 }
 
 const std::vector<AttrSpec> attrs{
@@ -126,17 +142,28 @@ const Register layer_op(Op{
     .compute = layer,
 });
 
-const Register rms_op(Op{
-    .name = "RMSNormalization",
-    .since = 23,
-    .doc = "division by the root mean square over the last axes",
-    .inputs = {{"X", "T"}, {"scale", "V"}},
-    .outputs = {{"Y", "V"}},
-    .attrs = attrs,
-    .types = {{"T", kFloat}, {"V", kFloat}},
-    .infer = infer_rms,
-    .compute = rms,
-});
+Op rms_op(const char* name, int64_t since) {
+  return {.name = name,
+          .since = since,
+          .doc = "division by the root mean square over the last axes",
+          .inputs = {{"X", "T"}, {"scale", "V"}},
+          .outputs = {{"Y", "V"}},
+          .attrs = attrs,
+          .types = {{"T", kFloat}, {"V", kFloat}, {"U", kFloat}},
+          .infer = infer_rms,
+          .compute = rms};
+}
+
+// ONNX Runtime's name for it, from before the standard had one, with its domains.
+Op simplified(const char* domain) {
+  Op op = rms_op("SimplifiedLayerNormalization", 1);
+  op.domain = domain;
+  op.outputs.push_back({"inv_std_var", "U", HRT_PARAM_OPTIONAL});
+  return op;
+}
+
+const Register rms_ops[] = {Register(rms_op("RMSNormalization", 23)), Register(simplified("")),
+                            Register(simplified("com.microsoft"))};
 
 }  // namespace
 }  // namespace hrt::ops

@@ -51,11 +51,15 @@ MatMulShape matmul_shape(std::span<const int64_t> a, std::span<const int64_t> b)
 void infer_matmul(const Infer& c, hrt_dtype dtype, uint32_t a_input, uint32_t b_input) {
   const auto a = c.dims(a_input), b = c.dims(b_input);
   if (!a || !b) return c.output(0, TensorType(dtype));
-  const Dims x = as_matrix(*a, true), w = as_matrix(*b, false);
+  infer_matmul(c, dtype, *a, *b);
+}
+
+void infer_matmul(const Infer& c, hrt_dtype dtype, const Dims& a, const Dims& b) {
+  const Dims x = as_matrix(a, true), w = as_matrix(b, false);
   const int64_t k = x.back(), k2 = w[w.size() - 2];
-  require(k == k2 || !is_number(k) || !is_number(k2), "shapes ", *a, " and ", *b, " have no matrix product");
+  require(k == k2 || !is_number(k) || !is_number(k2), "shapes ", a, " and ", b, " have no matrix product");
   const Dims batch = broadcast(c, batch_of(x), batch_of(w));
-  c.output(0, TensorType(dtype, result(batch, a->size(), b->size(), x[x.size() - 2], w.back())));
+  c.output(0, TensorType(dtype, result(batch, a.size(), b.size(), x[x.size() - 2], w.back())));
 }
 
 void compute_matmul(const Kernel& c, bool with_bias, const Activation& activation) {

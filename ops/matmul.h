@@ -17,6 +17,7 @@ struct MatMulShape {
 };
 MatMulShape matmul_shape(std::span<const int64_t> a, std::span<const int64_t> b);
 void infer_matmul(const Infer& c, hrt_dtype dtype, uint32_t a, uint32_t b);
+void infer_matmul(const Infer& c, hrt_dtype dtype, const Dims& a, const Dims& b);
 
 // MatMul and FusedMatMul: inputs A, B and, when with_bias, the bias of the last axis.
 void compute_matmul(const Kernel& c, bool with_bias, const Activation& activation);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // RotaryEmbedding: rotates pairs of elements of each head by an angle that depends on the position of
 // the token. https://onnx.ai/onnx/operators/onnx__RotaryEmbedding.html
-#include <algorithm>
-
-#include "op.h"
+#include "rotary.h"
 
 namespace hrt::ops {
 namespace {
@@ -48,12 +46,7 @@ void compute(const Kernel& c) {
                            token % h.sequence * h.token_step;
         const T* in = x.data<T>() + at;
         T* out = y.data<T>() + at;
-        for (int64_t i = 0; i < half; ++i) {
-          const int64_t first = interleaved ? 2 * i : i, second = interleaved ? 2 * i + 1 : i + half;
-          const float a = in[first], b = in[second], cs = cosine[i], sn = sine[i];
-          out[first] = T(cs * a - sn * b);
-          out[second] = T(sn * a + cs * b);
-        }
+        rotate(in, out, cosine, sine, half, interleaved);
         std::copy(in + rotated, in + h.size, out + rotated);
       }
     }

@@ -158,6 +158,12 @@ std::span<const Op> deform_conv_ops();
 std::span<const Op> unpool_ops();  // Col2Im, MaxUnpool
 std::span<const Op> fill_ops();    // Shape, Size, ConstantOfShape, EyeLike
 
+std::span<const Op> attention_ops();  // Attention, com.microsoft's Attention, MultiHeadAttention ...
+std::span<const Op> rotary_ops();     // RotaryEmbedding, of both domains
+std::span<const Op> skip_norm_ops();  // com.microsoft's SkipLayerNormalization, EmbedLayerNormalization ...
+std::span<const Op> bias_activation_ops();  // com.microsoft's Gelu, BiasGelu, FastGelu, QuickGelu
+std::span<const Op> nbits_ops();            // com.microsoft's MatMulNBits
+
 // The row for a node, or NULL.
 const Op* find_op(const Node& node);
 

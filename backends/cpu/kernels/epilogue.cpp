@@ -25,19 +25,28 @@ const Row* find_row(const std::string& name) {
   return nullptr;
 }
 
+// The parameters; com.microsoft has them one by one.
+std::vector<float> params_of(const Node& node, const Row& row) {
+  if (node.domain() != "com.microsoft") return node.floats("activation_params");
+  std::vector<float> params;
+  for (const char* name : {"activation_alpha", "activation_beta"})
+    if (params.size() < row.params && node.has(name)) params.push_back(node.f(name));
+  return params;
+}
+
 }  // namespace
 
 std::string epilogue_refusal(const Node& node) {
   const std::string name = node.s("activation");
   const Row* row = find_row(name);
   if (!row) return "activation " + name;
-  return node.floats("activation_params").size() == row->params ? "" : "count of activation_params";
+  return params_of(node, *row).size() == row->params ? "" : "count of activation_params";
 }
 
 Epilogue make_epilogue(const Node& node) {
   Epilogue e;
   const Row* row = find_row(node.s("activation"));
-  const std::vector<float> params = node.floats("activation_params");
+  const std::vector<float> params = params_of(node, *row);
   if (row->kind == Activation::kRelu) {
     e.lo = 0;
   } else if (row->kind == Activation::kClip) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gemm, MatMul, hrt.FusedGemm and hrt.FusedMatMul: Y = act(alpha A' B' + beta C). A constant B is packed,
-// with alpha, at compile time, another one into the workspace.
+// Gemm, MatMul and their fused forms of the domains hrt and com.microsoft: Y = act(alpha A' B' + beta C). A
+// constant B is packed, with alpha, at compile time, another one into the workspace.
 // https://onnx.ai/onnx/operators/onnx__Gemm.html, onnx__MatMul.html
 #include <cstring>
 
@@ -182,6 +182,17 @@ std::string supports(const Node& node) {
   return epilogue_refusal(node);
 }
 
+std::string scaled_supports(const Node& node) {
+  for (const char* name : {"transBatchA", "transBatchB"})
+    if (node.i(name)) return sdk::cat(name, " = ", node.i(name));
+  const Graph graph(node.graph());
+  if (node.i("transA") && graph.value(node.input(0)).rank() != 2)
+    return "transA of a tensor that is no matrix";
+  if (node.i("transB") && graph.value(node.input(1)).rank() < 2)
+    return "transB of a tensor that is no matrix";
+  return float32_only(node);
+}
+
 Compiled compile_gemm(const Node& node) {
   Matrices m;
   m.trans_a = node.i("transA") != 0;
@@ -189,6 +200,15 @@ Compiled compile_gemm(const Node& node) {
   m.alpha = node.f("alpha", 1);
   m.beta = node.f("beta", 1);
   m.e = make_epilogue(node);
+  return finish(node, std::move(m));
+}
+
+// com.microsoft.FusedMatMul: MatMul with a factor and transpositions.
+Compiled compile_scaled(const Node& node) {
+  Matrices m;
+  m.trans_a = node.i("transA") != 0;
+  m.trans_b = node.i("transB") != 0;
+  m.alpha = node.f("alpha", 1);
   return finish(node, std::move(m));
 }
 
@@ -207,7 +227,9 @@ double flops(const Node& node) {
 constexpr Op kOps[] = {{"", "Gemm", supports, compile_gemm, flops},
                        {"", "MatMul", supports, compile_matmul, flops},
                        {"hrt", "FusedGemm", supports, compile_gemm, flops},
-                       {"hrt", "FusedMatMul", supports, compile_matmul, flops}};
+                       {"hrt", "FusedMatMul", supports, compile_matmul, flops},
+                       {"com.microsoft", "FusedGemm", supports, compile_gemm, flops},
+                       {"com.microsoft", "FusedMatMul", scaled_supports, compile_scaled, flops}};
 
 }  // namespace
 

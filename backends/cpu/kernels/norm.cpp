@@ -1,30 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Normalisations. All take mean and variance in two passes over data that is in cache: exact where the
 // one-pass form E[x^2] - E[x]^2 cancels. Rows (or channels) are shared out to threads.
-#include <cmath>
+#include "backends/cpu/kernels/norm.h"
 
 #include "backends/cpu/kernels/broadcast.h"
-#include "backends/cpu/kernels/loops.h"
-#include "backends/cpu/kernels/vec_math.h"
 
 namespace hrt::cpu {
 namespace {
-
-constexpr auto kSame = [](Vec v) { return v; };
-
-struct Moments {
-  float mean, inverse;  // 1 / sqrt(variance + epsilon)
-};
-
-Moments moments(const float* x, int64_t n, float epsilon) {
-  const float mean = sum_of(x, n, kSame) / float(n);
-  const Vec m = vec::set(mean);
-  const float squares = sum_of(x, n, [&](Vec v) {
-    const Vec d = hn::Sub(v, m);
-    return hn::Mul(d, d);
-  });
-  return {mean, 1.0f / std::sqrt(squares / float(n) + epsilon)};
-}
 
 // y = (x - mean) * scale + bias, with numbers.
 void affine(const float* x, float* y, int64_t n, float mean, float scale, float bias) {
@@ -220,21 +202,6 @@ Compiled instance_norm_compile(const Node& node) {
 
 // ------------------------------------------------------ LayerNormalization and RMSNormalization
 
-// y = (x - mean) * inverse * scale + bias over one row; bias may be NULL.
-void scale_row(const float* x, float* y, int64_t n, Moments m, const float* scale, const float* bias) {
-  const Vec mean = vec::set(m.mean), inverse = vec::set(m.inverse), zero = hn::Zero(f32);
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    const Vec d = hn::Mul(hn::Sub(hn::LoadU(f32, x + i), mean), inverse);
-    const Vec b = bias ? hn::LoadU(f32, bias + i) : zero;
-    hn::StoreU(hn::MulAdd(d, hn::LoadU(f32, scale + i), b), f32, y + i);
-  }
-  const int64_t k = n - i;
-  if (k == 0) return;
-  const Vec d = hn::Mul(hn::Sub(load_n(x + i, k), mean), inverse);
-  store_n(hn::MulAdd(d, load_n(scale + i, k), bias ? load_n(bias + i, k) : zero), y + i, k);
-}
-
 // A parameter of the size of a row. One that broadcasts to it is written out into the workspace.
 struct RowParameter {
   bool present = false, expand = false;
@@ -286,21 +253,15 @@ Compiled layer_norm_compile(const Node& node) {
     size_t workspace = 0;
     const RowParameter scale = row_parameter(sig, 1, row, &workspace),
                        bias = row_parameter(sig, 2, row, &workspace);
-    return {[=, outputs = sig.out.size()](const Buffers& b) {
+    return {[=, outputs = int64_t(sig.out.size())](const Buffers& b) {
               if (n == 0) return;
               const float *s = scale.get(b), *t = bias.get(b);
-              float* mean = outputs > 1 ? b.output<float>(1) : nullptr;
-              float* inverse = outputs > 2 ? b.output<float>(2) : nullptr;
+              float* mean = centre && outputs > 1 ? b.output<float>(1) : nullptr;
+              float* inverse = outputs > (centre ? 2 : 1) ? b.output<float>(centre ? 2 : 1) : nullptr;
               parallel(outer, double(n) * 0.3 + 10, [&](int64_t begin, int64_t end) {
                 for (int64_t r = begin; r < end; ++r) {
                   const float* x = b.input<float>(0) + r * n;
-                  Moments m{};
-                  if (centre) {
-                    m = moments(x, n, epsilon);
-                  } else {
-                    const float squares = sum_of(x, n, [](Vec v) { return hn::Mul(v, v); });
-                    m.inverse = 1.0f / std::sqrt(squares / float(n) + epsilon);
-                  }
+                  const Moments m = centre ? moments(x, n, epsilon) : root_mean_square(x, n, epsilon);
                   scale_row(x, b.output<float>(0) + r * n, n, m, s, t);
                   if (mean) mean[r] = m.mean;
                   if (inverse) inverse[r] = m.inverse;
@@ -435,6 +396,8 @@ std::span<const Op> norm_ops() {
       {"", "GroupNormalization", group_norm_supports, group_norm_compile},
       {"", "LayerNormalization", group_norm_supports, layer_norm_compile},
       {"", "RMSNormalization", group_norm_supports, layer_norm_compile},
+      {"", "SimplifiedLayerNormalization", group_norm_supports, layer_norm_compile},
+      {"com.microsoft", "SimplifiedLayerNormalization", group_norm_supports, layer_norm_compile},
       {"", "LpNormalization", lp_supports, lp_compile},
       {"", "LRN", floats_only, lrn_compile},
   };

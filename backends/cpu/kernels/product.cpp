@@ -32,30 +32,6 @@ void pack_panel(const float* b, Strides strides, int64_t k, int64_t n, int64_t p
         to[i * width + j] = j < columns ? scale * b[i * strides.row + j * strides.col] : 0;
 }
 
-// A tile straight into Y, or by way of a buffer where the panel is wider than what is left of Y.
-void run_tile(Tile& t, TileFn run, int vectors, int rows, int64_t columns, bool add, float* y,
-              int64_t y_row) {
-  const int64_t width = vectors * kLanes;
-  t.c_vec = kLanes;
-  if (columns == width) {
-    t.c = y;
-    t.c_row = y_row;
-    t.add = add ? y : nullptr;
-    return run(t);
-  }
-  alignas(64) float buffer[kMaxRows * kMaxVectors * kLanes];
-  const size_t bytes = size_t(columns) * sizeof(float);
-  t.c = buffer;
-  t.c_row = width;
-  t.add = add ? buffer : nullptr;
-  if (add) {
-    std::memset(buffer, 0, size_t(rows * width) * sizeof(float));
-    for (int r = 0; r < rows; ++r) std::memcpy(buffer + r * width, y + r * y_row, bytes);
-  }
-  run(t);
-  for (int r = 0; r < rows; ++r) std::memcpy(y + r * y_row, buffer + r * width, bytes);
-}
-
 // Rows [begin, end) of one panel of one result.
 struct Part {
   int64_t result, panel, begin, end;

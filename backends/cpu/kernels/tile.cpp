@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "backends/cpu/op.h"
@@ -96,6 +97,29 @@ TileFn row_fn(int vectors) {
     return std::array<TileFn, kMaxVectors>{tile<int(V) + 1, 1, 0, 4>...};
   }(std::make_index_sequence<kMaxVectors>());
   return kRows[size_t(vectors - 1)];
+}
+
+void run_tile(Tile& t, TileFn run, int vectors, int rows, int64_t columns, bool add, float* y,
+              int64_t y_row) {
+  const int64_t width = vectors * kLanes;
+  t.c_vec = kLanes;
+  if (columns == width) {
+    t.c = y;
+    t.c_row = y_row;
+    t.add = add ? y : nullptr;
+    return run(t);
+  }
+  alignas(64) float buffer[kMaxRows * kMaxVectors * kLanes];
+  const size_t bytes = size_t(columns) * sizeof(float);
+  t.c = buffer;
+  t.c_row = width;
+  t.add = add ? buffer : nullptr;
+  if (add) {
+    std::memset(buffer, 0, size_t(rows * width) * sizeof(float));
+    for (int r = 0; r < rows; ++r) std::memcpy(buffer + r * width, y + r * y_row, bytes);
+  }
+  run(t);
+  for (int r = 0; r < rows; ++r) std::memcpy(y + r * y_row, buffer + r * width, bytes);
 }
 
 int64_t row_pieces(int64_t a_bytes, int64_t b_bytes, int64_t units, int64_t most) {

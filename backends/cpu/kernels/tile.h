@@ -75,6 +75,10 @@ TileFn tile_fn(int vectors, int rows, int64_t a_row);
 // how rows are cut into tiles.
 TileFn row_fn(int vectors);
 
+// Runs a tile straight into Y, of `columns` columns at rows y_row apart, or by way of a buffer where the
+// panel is wider than that. Sets what t says of C; add: Y holds values to add to.
+void run_tile(Tile& t, TileFn run, int vectors, int rows, int64_t columns, bool add, float* y, int64_t y_row);
+
 // How columns of B, in whole vectors, are cut into panels of nearly equal width for tiles.
 struct Panels {
   int64_t vectors;
