@@ -22,9 +22,10 @@ OPSET = 22
 
 
 class Case:
-    def __init__(self, op, inputs, outputs=1, constants=(), **attrs):
+    def __init__(self, op, inputs, outputs=1, constants=(), domain="", **attrs):
         """inputs: arrays, None where absent; constants: positions that the model holds itself."""
         self.op, self.inputs, self.outputs, self.constants, self.attrs = op, inputs, outputs, constants, attrs
+        self.domain = domain
 
 
 def shape(rng, rank, most=9):
@@ -165,8 +166,79 @@ def recurrent(rng):
             yield Case(op, inputs, 3 if op == "LSTM" else 2, constants=(1, 2) if rng.random() < 0.5 else (), **attrs)
 
 
+def transformers(rng):
+    """The operators of com.microsoft that exporters of transformers emit."""
+    n = lambda low, high: int(rng.integers(low, high + 1))
+    ms = lambda op, inputs, outputs=1, constants=(), **attrs: Case(op, inputs, outputs, constants, "com.microsoft", **attrs)
+    ints = lambda low, high, *dims: rng.integers(low, high, dims).astype(np.int32)
+    f = lambda *dims: floats(rng, dims, -1, 1)
+    x = f(n(1, 3), n(1, 9), n(1, 70))
+    hidden = x.shape[-1:]
+    for op in ("Gelu", "FastGelu", "QuickGelu"):
+        yield ms(op, [x * 4])
+    for op in ("BiasGelu", "FastGelu"):
+        yield ms(op, [x * 4, f(*hidden)])
+    yield ms("SkipLayerNormalization", [x, f(*x.shape), f(*hidden), f(*hidden), f(*hidden)], 4, epsilon=1e-3)
+    yield ms("SkipSimplifiedLayerNormalization", [x, f(*x.shape), f(*hidden), f(*hidden)], epsilon=1e-3)
+    yield Case("SimplifiedLayerNormalization", [x, f(*hidden)], epsilon=1e-3)
+    ids = ints(0, 7, *x.shape[:2])
+    yield ms("EmbedLayerNormalization", [ids, ids % 2, f(7, *hidden), f(12, *hidden), f(2, *hidden), f(*hidden), f(*hidden),
+                                         ids % 2], 2, epsilon=1e-3)
+
+    batch, heads, size, value_size = n(1, 2), n(1, 3), n(1, 40), n(1, 40)
+    queries, keys, past = [int(rng.choice([1, 2, 7, 65, 130])), n(1, 300), int(rng.choice([0, 3, 70]))]
+    q, k, v = f(batch, queries, heads * size), f(batch, keys, heads * size), f(batch, keys, heads * value_size)
+    bias = f(2 * heads * size + heads * value_size)
+    lengths, mask = ints(1, keys + 1, batch), np.maximum(ints(0, 2, batch, keys), np.eye(1, keys, dtype=np.int32))
+    for extra in (None, f(batch, heads, queries, keys), f(1, 1, queries, keys)):
+        for m in (None, lengths, mask):
+            yield ms("MultiHeadAttention", [q, k, v, bias if m is None else None, m, extra], num_heads=heads)
+    yield ms("MultiHeadAttention", [q, f(batch, heads, keys, size), f(batch, heads, keys, size)], num_heads=heads, scale=0.3)
+    if past:
+        k, v, old = f(batch, queries, heads * size), f(batch, queries, heads * size), (batch, heads, past, size)
+        yield ms("MultiHeadAttention", [q, k, v, None, None, None, f(*old), f(*old)], 3, num_heads=heads, unidirectional=1)
+    width = n(1, 50)
+    for causal in (0, 1):
+        w, b = f(width, 3 * heads * size), f(3 * heads * size)
+        yield ms("Attention", [f(batch, queries, width), w, b, ints(1, queries + 1, batch)], constants=(1, 2),
+                 num_heads=heads, unidirectional=causal)
+        old = f(2, batch, heads, max(past, 1), size)
+        yield ms("Attention", [f(batch, queries, width), w, b, None, old], 2, constants=(1, 2), num_heads=heads,
+                 unidirectional=causal)
+
+    group, size = n(1, 6), 16 * n(1, 3)
+    shape = {"num_heads": group * heads, "kv_num_heads": heads}
+    total = past + queries
+    extent = total + n(0, 5) if past else 0
+    batch = 1 if past and queries > 1 else batch
+    q, k, v = f(batch, queries, group * heads * size), f(batch, queries, heads * size), f(batch, queries, heads * size)
+    cache = [f(batch, heads, extent, size) if past else None for _ in range(2)]
+    tail = [np.full(batch, total - 1, np.int32), np.array([total], np.int32)]
+    angles = [f(total, size // 2), f(total, size // 2)]
+    for attrs in ({"do_rotary": 1}, {"do_rotary": 1, "rotary_interleaved": 1, "local_window_size": n(1, 20)},
+                  {"softcap": 0.7}, {"smooth_softmax": 1}):
+        packed = [np.concatenate([q, k, v], -1), None, None] if n(0, 1) else [q, k, v]
+        yield ms("GroupQueryAttention", packed + cache + tail + angles, 3, constants=(6,), **shape, **attrs)
+    yield ms("RotaryEmbedding", [q, np.array([0]), *angles], interleaved=n(0, 1))
+    yield ms("RotaryEmbedding", [f(batch, heads, queries, size), rng.integers(0, total, (batch, queries)), *angles])
+
+    m, depth, width, block = int(rng.choice([1, 3, 4, 5, 30])), n(1, 700), n(1, 150), int(rng.choice([16, 32, 64, 128]))
+    for bits in (4, 8):
+        blocks = -(-depth // block)
+        w = rng.integers(0, 256, (width, blocks, block * bits // 8)).astype(np.uint8)
+        zeros = rng.integers(0, 256, (width, -(-blocks * bits // 8))).astype(np.uint8)
+        yield ms("MatMulNBits", [f(m, depth), w, f(width, blocks) / 100, zeros if n(0, 1) else None, None, f(width)],
+                 constants=(1, 2, 3, 5), K=depth, N=width, bits=bits, block_size=block)
+    a, b = f(2, m, depth), f(width, depth)
+    yield ms("FusedMatMul", [a, b], alpha=0.25, transB=1)
+    yield ms("FusedMatMul", [f(depth, m), f(2, depth, 7)], transA=1)
+    yield ms("FusedGemm", [a[0], b, f(width)], constants=(1,), transB=1, activation="LeakyRelu", activation_alpha=0.2)
+
+
 def model_of(case):
     names, inputs, constants = [], [], []
+    while case.inputs and case.inputs[-1] is None:
+        case.inputs.pop()
     for i, value in enumerate(case.inputs):
         names.append("" if value is None else f"x{i}")
         if value is None:
@@ -178,10 +250,12 @@ def model_of(case):
             dtype = helper.np_dtype_to_tensor_dtype(value.dtype)
             inputs.append((helper.make_tensor_value_info(f"x{i}", dtype, value.shape), value))
     outputs = [f"y{i}" for i in range(case.outputs)]
-    graph = helper.make_graph([helper.make_node(case.op, names, outputs, **case.attrs)], "g", [i for i, _ in inputs],
+    graph = helper.make_graph([helper.make_node(case.op, names, outputs, domain=case.domain, **case.attrs)], "g", [i for i, _ in inputs],
                               [helper.make_empty_tensor_value_info(o) for o in outputs], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-    return onnx.shape_inference.infer_shapes(model, strict_mode=True), [v for _, v in inputs]
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)],
+                              ir_version=10)
+    known = not case.domain and onnx.defs.has(case.op)
+    return onnx.shape_inference.infer_shapes(model, strict_mode=True) if known else model, [v for _, v in inputs]
 
 
 def write(case, folder):
@@ -209,6 +283,7 @@ def main():
     parser.add_argument("--count", type=int, default=10, help="rounds of random shapes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--family", default="", help="part of the name of a family of operators")
     parser.add_argument("--keep", type=pathlib.Path, help="an empty directory for the models")
     args = parser.parse_args()
 
@@ -217,7 +292,9 @@ def main():
         root = args.keep or pathlib.Path(temporary)
         made = refused = 0
         for _ in range(args.count):
-            for family in (elementwise, normalisation, movement, resize, recurrent):
+            for family in (elementwise, normalisation, movement, resize, recurrent, transformers):
+                if args.family not in family.__name__:
+                    continue
                 for case in family(rng):
                     folder = root / f"{made + refused:05}_{case.op}"
                     if write(case, folder):

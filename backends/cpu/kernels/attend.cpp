@@ -75,6 +75,8 @@ struct Block {
   const AttendShape& s;
   const AttendOperands& o;
   const Plan& plan;
+  Block(const AttendShape& shape, const AttendOperands& operands, const Plan& p, float* scratch)
+      : s(shape), o(operands), plan(p), scores(scratch) {}
   float* scores;       // kRows rows of kKeys
   const float *k, *v;  // of the head: transposed panels; rows v_row apart
   int64_t v_row;
@@ -294,17 +296,14 @@ void attend(const AttendShape& s, const AttendOperands& o, std::byte* workspace)
       const int64_t bh = i / blocks, b = bh / s.heads, h = bh % s.heads, kv = h / group,
                     i0 = s.queries * (i % blocks) / blocks, i1 = s.queries * (i % blocks + 1) / blocks;
       const int64_t kv_index = b * s.kv_heads + kv;
-      Block block{.s = s,
-                  .o = o,
-                  .plan = plan,
-                  .scores = scores,
-                  .k = k + kv_index * plan.k_floats,
-                  .v = plan.copy_v ? v + kv_index * plan.v_floats : o.v[1].at(b, kv, 0),
-                  .v_row = plan.copy_v ? plan.v_row : o.v[1].row,
-                  .b = b,
-                  .h = h,
-                  .i0 = i0,
-                  .rows = i1 - i0};
+      Block block(s, o, plan, scores);
+      block.k = k + kv_index * plan.k_floats;
+      block.v = plan.copy_v ? v + kv_index * plan.v_floats : o.v[1].at(b, kv, 0);
+      block.v_row = plan.copy_v ? plan.v_row : o.v[1].row;
+      block.b = b;
+      block.h = h;
+      block.i0 = i0;
+      block.rows = i1 - i0;
       block.run();
     }
   });
