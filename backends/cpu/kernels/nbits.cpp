@@ -19,7 +19,7 @@ namespace {
 enum : size_t { kA, kB, kScales, kZeros, kGroups, kBias };
 
 constexpr int64_t kFewRows = 4;
-constexpr int64_t kDepth = 256;  // of a float panel, which takes 64 KiB then
+constexpr int64_t kDepth = 128;  // of a float panel; twice that, and its columns evict one another from L1
 
 using U8 = hn::Rebind<uint8_t, F32>;
 using I32 = hn::RebindToSigned<F32>;
@@ -121,13 +121,16 @@ void pad_rows(const Weights& w, const float* x, int64_t rows, float* a, float* s
 // Elements [k0, k0 + depth) of row j as floats; k0 and kDepth are whole steps of unpacking.
 template <int Bits>
 void dequantise(const Weights& w, int64_t j, int64_t k0, int64_t depth, float* to) {
-  const int64_t blocks = w.blocks();
-  for (int64_t k = k0; k < k0 + depth;) {
-    const int64_t b = k / w.block, in = k % w.block, count = std::min(w.block - in, k0 + kDepth - k);
-    const Vec s = vec::set(w.scales[j * blocks + b]), t = vec::set(w.shifts[j * blocks + b]);
-    unpack<Bits>(w.row(j) + b * w.block_bytes() + in * Bits / 8, count,
-                 [&](int64_t i, Vec v) HWY_ATTR { hn::StoreU(hn::MulAdd(v, s, t), f32, to + (k - k0) + i); });
-    k += count;
+  const int64_t piece = std::min(w.block, kDepth);  // both are powers of two
+  int64_t b = k0 / w.block, in = k0 % w.block;
+  const uint8_t* q = w.row(j) + b * w.block_bytes() + in * Bits / 8;
+  const float *scale = w.scales.get() + j * w.blocks(), *shift = w.shifts.get() + j * w.blocks();
+  for (int64_t k = 0; k < depth; k += piece, q += piece * Bits / 8) {
+    const Vec s = vec::set(scale[b]), t = vec::set(shift[b]);
+    unpack<Bits>(q, piece,
+                 [&](int64_t i, Vec v) HWY_ATTR { hn::StoreU(hn::MulAdd(v, s, t), f32, to + k + i); });
+    in += piece;
+    if (in == w.block) ++b, in = 0;
   }
 }
 
@@ -178,7 +181,8 @@ void multiply_panels(const Weights& w, int64_t m, const float* x, const float* b
 std::string supports(const Node& node) {
   const int64_t bits = node.i("bits", 4), block = node.i("block_size");
   if (bits != 4 && bits != 8) return sdk::cat("bits = ", bits);
-  if (block % (bits == 4 ? 2 * kLanes : kLanes)) return sdk::cat("block_size = ", block);
+  if (block < (bits == 4 ? 2 * kLanes : kLanes) || (block & (block - 1)))
+    return sdk::cat("block_size = ", block);
   if (node.i("weight_prepacked")) return "weights packed for another device";
   if (node.has_input(kGroups)) return "g_idx";
   const Graph graph(node.graph());
