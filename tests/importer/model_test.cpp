@@ -48,6 +48,30 @@ TEST(Model, WithoutAVersionOfAUsedOperatorSetIsRefused) {
   EXPECT_NE(import_error(model).find("imports no version of operator set 'acme'"), std::string::npos);
 }
 
+// What exporters and ONNX Runtime's optimiser emit: a domain with a version of its own, and in the standard's
+// domain an operator that the standard never had.
+TEST(Model, OperatorsOfOnnxRuntimeAreLost) {
+  for (const int64_t opset : {12, 20}) {
+    auto model = simple_model(opset);
+    auto& import = *model.add_opset_import();
+    import.set_domain("com.microsoft");
+    import.set_version(1);
+    auto& skip = add_node(*model.mutable_graph(), "SkipLayerNormalization", {"x", "x", "gamma"}, {"z"});
+    skip.set_domain("com.microsoft");
+    set(skip, "epsilon", 0.5f);
+    set(add_node(*model.mutable_graph(), "SimplifiedLayerNormalization", {"z", "gamma"}, {"y"}), "axis",
+        int64_t(-1));
+    add_initializer(*model.mutable_graph(), "gamma", TensorProto::FLOAT, {4})
+        .set_raw_data(std::string(4 * sizeof(float), '\0'));
+    const auto graph = import_model(model);
+    EXPECT_EQ(graph->opsets().at("com.microsoft"), 1);
+    EXPECT_EQ(node_of(*graph, "SkipLayerNormalization").domain, "com.microsoft");
+    EXPECT_EQ(node_of(*graph, "SkipLayerNormalization").inputs.size(), 3u);
+    EXPECT_EQ(node_of(*graph, "SimplifiedLayerNormalization").domain, "");
+    EXPECT_EQ(int_of(node_of(*graph, "SimplifiedLayerNormalization"), "axis"), -1);
+  }
+}
+
 TEST(Inputs, NamedDimensionsAreSymbolsAndUnnamedOnesAreDistinct) {
   auto model = relu_model();
   for (const char* name : {"a", "b"}) {

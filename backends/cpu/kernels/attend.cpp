@@ -106,8 +106,8 @@ void Block::ranges() {
     const int64_t p = position + i0 + r;
     hi[r] = s.causal ? std::min(keys, p + 1) : keys;
     if (s.right >= 0) hi[r] = std::min(hi[r], p + s.right + 1);
-    lo[r] = s.left >= 0 ? std::max<int64_t>(0, p - s.left) : 0;
-    hi[r] = std::max(hi[r], lo[r]);
+    hi[r] = std::max<int64_t>(hi[r], 0);
+    lo[r] = s.left >= 0 ? std::clamp<int64_t>(p - s.left, 0, hi[r]) : 0;
     most[r] = o.sink ? o.sink[h] * kLog2E : kExcluded;
     sum[r] = most[r] == kExcluded ? 0.0f : 1.0f;
   }

@@ -64,16 +64,16 @@ HWY_INLINE void unpack(const uint8_t* q, int64_t block, F&& f) {
 
 // ------------------------------------------------------------------------------------- few rows
 
-// y[r] = row j of W times row r of A, whose rows are whole blocks; sums: of A by row and block.
+// y[r] = row j of W times row r of A, whose rows are whole blocks; sums: of A by row and block. Neighbouring
+// blocks add to sums of their own, or the latency of one addition a block would be the time of all.
 template <int Bits, size_t R>
 void dot_row(const Weights& w, int64_t j, const float* a, const float* sums, float* y, int64_t y_row) {
   const int64_t blocks = w.blocks(), bytes = w.block_bytes(), width = blocks * w.block;
   const uint8_t* q = w.row(j);
   const float *scale = w.scales.get() + j * blocks, *shift = w.shifts.get() + j * blocks;
-  Vec total[R];
-  float rest[R] = {};
-  unroll<R>([&](auto r) { total[r] = hn::Zero(f32); });
-  for (int64_t b = 0; b < blocks; ++b) {
+  Vec total[2][R];
+  unroll<R>([&](auto r) { total[0][r] = total[1][r] = hn::Zero(f32); });
+  const auto add_block = [&](int64_t b, auto odd) HWY_ATTR {
     Vec dot[R];
     unroll<R>([&](auto r) { dot[r] = hn::Zero(f32); });
     unpack<Bits>(q + b * bytes, w.block, [&](int64_t i, Vec v) HWY_ATTR {
@@ -82,12 +82,24 @@ void dot_row(const Weights& w, int64_t j, const float* a, const float* sums, flo
       });
     });
     const Vec s = vec::set(scale[b]);
+    unroll<R>([&](auto r) { total[odd][r] = hn::MulAdd(s, dot[r], total[odd][r]); });
+  };
+  int64_t b = 0;
+  for (; b + 2 <= blocks; b += 2) {
+    add_block(b, std::integral_constant<int, 0>{});
+    add_block(b + 1, std::integral_constant<int, 1>{});
+  }
+  if (b < blocks) add_block(b, std::integral_constant<int, 0>{});
+  for (b = 0; b < blocks; b += kLanes) {
+    const int64_t lanes = std::min<int64_t>(kLanes, blocks - b);
+    const Vec t = load_n(shift + b, lanes);
     unroll<R>([&](auto r) {
-      total[r] = hn::MulAdd(s, dot[r], total[r]);
-      rest[r] += shift[b] * sums[int64_t(r) * blocks + b];
+      total[0][r] = hn::MulAdd(t, load_n(sums + int64_t(r) * blocks + b, lanes), total[0][r]);
     });
   }
-  unroll<R>([&](auto r) { y[int64_t(r) * y_row] = hn::GetLane(hn::SumOfLanes(f32, total[r])) + rest[r]; });
+  unroll<R>([&](auto r) {
+    y[int64_t(r) * y_row] = hn::GetLane(hn::SumOfLanes(f32, hn::Add(total[0][r], total[1][r])));
+  });
 }
 
 template <int Bits>
