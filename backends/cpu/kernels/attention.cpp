@@ -58,6 +58,40 @@ std::optional<float> scale_attr(const Node& node) {
   return node.f("scale");
 }
 
+// Keys and values of the past, inputs (batch, kv_heads, past, size), and the outputs 1 and 2 that hold them
+// and those behind them.
+struct Cache {
+  size_t key = 0, value = 0;  // inputs
+  bool past = false, key_out = false, value_out = false;
+
+  Cache(const Signature& sig, size_t key_input, size_t value_input, AttendShape& s)
+      : key(key_input), value(value_input), past(sig.has_in(key_input)) {
+    const auto is_out = [&](size_t i) { return i < sig.out.size() && sig.out[i].present(); };
+    key_out = is_out(1);
+    value_out = is_out(2);
+    require(past == sig.has_in(value), "past_key and past_value go together");
+    if (!past) return;
+    require(sig.in[key].rank() == 4, "past_key does not have rank 4");
+    s.past = sig.in[key].dims[2];
+    s.keys += s.past;
+    require_dims(sig.in[key], {s.batch, s.kv_heads, s.past, s.size}, "past_key");
+    require_dims(sig.in[value], {s.batch, s.kv_heads, s.past, s.value_size}, "past_value");
+  }
+  void run(const Buffers& b, const AttendShape& s, AttendOperands& o, std::byte* workspace) const {
+    if (past) {
+      o.k[0] = by_heads(b.input<float>(key), s.kv_heads, s.past, s.size);
+      o.v[0] = by_heads(b.input<float>(value), s.kv_heads, s.past, s.value_size);
+    }
+    attend(s, o, workspace);
+    if (key_out)
+      copy_rows(o.k, s.past, s.keys, s.batch, s.kv_heads, s.size,
+                by_heads(b.output<float>(1), s.kv_heads, s.keys, s.size));
+    if (value_out)
+      copy_rows(o.v, s.past, s.keys, s.batch, s.kv_heads, s.value_size,
+                by_heads(b.output<float>(2), s.kv_heads, s.keys, s.value_size));
+  }
+};
+
 // ----------------------------------------------------------------------------------- ai.onnx.Attention
 
 enum : size_t { kQ, kK, kV, kMask, kPastKey, kPastValue, kNonpad };
@@ -150,15 +184,7 @@ Compiled onnx_compile(const Node& node) {
                 k.heads == v.heads && k.size == q.size && k.heads > 0 && q.heads % k.heads == 0,
             "Q, K and V of shapes ", sig.in[kQ].dims, ", ", sig.in[kK].dims, " and ", sig.in[kV].dims);
     AttendShape s{batch, q.heads, k.heads, q.sequence, k.sequence, k.size, v.size};
-    const bool past = sig.has_in(kPastKey);
-    require(past == sig.has_in(kPastValue), "past_key and past_value go together");
-    if (past) {
-      require(sig.in[kPastKey].rank() == 4, "past_key does not have rank 4");
-      s.past = sig.in[kPastKey].dims[2];
-      s.keys += s.past;
-      require_dims(sig.in[kPastKey], {batch, k.heads, s.past, k.size}, "past_key");
-      require_dims(sig.in[kPastValue], {batch, k.heads, s.past, v.size}, "past_value");
-    }
+    const Cache cache(sig, kPastKey, kPastValue, s);
     s.scale = scale_of(attrs.scale, q.size);
     s.cap = attrs.cap;
     s.causal = attrs.causal;
@@ -169,20 +195,15 @@ Compiled onnx_compile(const Node& node) {
     const Mask mask =
         sig.has_in(kMask) ? Mask(sig.in[kMask], {batch, s.heads, s.queries}, s.keys, scratch) : Mask();
     const bool nonpad = sig.has_in(kNonpad);
-    require(!nonpad || !past, "nonpad_kv_seqlen and past_key exclude each other");
+    require(!nonpad || !cache.past, "nonpad_kv_seqlen and past_key exclude each other");
     if (nonpad) require_dims(sig.in[kNonpad], {batch}, "nonpad_kv_seqlen");
     const size_t lengths = scratch.take(nonpad ? 2 * batch : 0, sizeof(int64_t)), core = scratch.take(0);
-    const auto copied = [&](size_t i) { return i < sig.out.size() && sig.out[i].present(); };
-    return {[=, key_out = copied(1), value_out = copied(2)](const Buffers& b) {
+    return {[=](const Buffers& b) {
               AttendOperands o{q.rows(b.input<float>(kQ)), {}, {}, {}};
               o.k[1] = k.rows(b.input<float>(kK));
               o.v[1] = v.rows(b.input<float>(kV));
               o.y = q.by_tokens ? by_tokens(b.output<float>(0), s.heads, s.queries, s.value_size)
                                 : by_heads(b.output<float>(0), s.heads, s.queries, s.value_size);
-              if (past) {
-                o.k[0] = by_heads(b.input<float>(kPastKey), s.kv_heads, s.past, s.size);
-                o.v[0] = by_heads(b.input<float>(kPastValue), s.kv_heads, s.past, s.value_size);
-              }
               o.add[0] = mask.get(b);
               if (nonpad) {
                 int64_t *keys = at<int64_t>(b, lengths), *position = keys + s.batch;
@@ -194,13 +215,7 @@ Compiled onnx_compile(const Node& node) {
                 o.keys = keys;
                 o.position = position;
               }
-              attend(s, o, b.workspace + core);
-              if (key_out)
-                copy_rows(o.k, s.past, s.keys, s.batch, s.kv_heads, s.size,
-                          by_heads(b.output<float>(1), s.kv_heads, s.keys, s.size));
-              if (value_out)
-                copy_rows(o.v, s.past, s.keys, s.batch, s.kv_heads, s.value_size,
-                          by_heads(b.output<float>(2), s.kv_heads, s.keys, s.value_size));
+              cache.run(b, s, o, b.workspace + core);
             },
             core + s.workspace()};
   };
@@ -477,15 +492,8 @@ Compiled multi_head_compile(const Node& node) {
                 sig.in[v.input].dims[0] == d[0] && sig.in[k.input].rank() == sig.in[v.input].rank(),
             "query, key and value of shapes ", d, ", ", sig.in[k.input].dims, " and ", sig.in[v.input].dims);
     AttendShape s{d[0], a.heads, a.heads, q.sequence, k.sequence, q.size, v.size};
-    const bool past = sig.has_in(kMhaPastKey);
-    require(past == sig.has_in(kMhaPastValue), "past_key and past_value go together");
-    if (past) {
-      require(sig.in[kMhaPastKey].rank() == 4 && !other, "past_key does not fit");
-      s.past = sig.in[kMhaPastKey].dims[2];
-      s.keys += s.past;
-      require_dims(sig.in[kMhaPastKey], {s.batch, s.heads, s.past, s.size}, "past_key");
-      require_dims(sig.in[kMhaPastValue], {s.batch, s.heads, s.past, s.value_size}, "past_value");
-    }
+    const Cache cache(sig, kMhaPastKey, kMhaPastValue, s);
+    require(!cache.past || !other, "a past beside keys that are one already");
     if (a.causal && q.sequence != k.sequence)
       unsupported("unidirectional = 1 with ", q.sequence, " queries for ", k.sequence, " new keys");
     s.scale = scale_of(a.scale, s.size);
@@ -508,24 +516,13 @@ Compiled multi_head_compile(const Node& node) {
     const Padding padding(sig, kKeyMask, s, a.filter, scratch);
     const Extra extra(sig, kMhaExtra, s, s.keys);
     const size_t core = scratch.take(0);
-    const auto copied = [&](size_t i) { return i < sig.out.size() && sig.out[i].present(); };
-    return {[=, key_out = copied(1), value_out = copied(2)](const Buffers& b) {
+    return {[=](const Buffers& b) {
               AttendOperands o{
                   q.get(b), {}, {}, by_tokens(b.output<float>(0), s.heads, s.queries, s.value_size)};
               o.k[1] = k.get(b);
               o.v[1] = v.get(b);
-              if (past) {
-                o.k[0] = by_heads(b.input<float>(kMhaPastKey), s.heads, s.past, s.size);
-                o.v[0] = by_heads(b.input<float>(kMhaPastValue), s.heads, s.past, s.value_size);
-              }
               o.add = {padding.get(b), extra.get(b)};
-              attend(s, o, b.workspace + core);
-              if (key_out)
-                copy_rows(o.k, s.past, s.keys, s.batch, s.heads, s.size,
-                          by_heads(b.output<float>(1), s.heads, s.keys, s.size));
-              if (value_out)
-                copy_rows(o.v, s.past, s.keys, s.batch, s.heads, s.value_size,
-                          by_heads(b.output<float>(2), s.heads, s.keys, s.value_size));
+              cache.run(b, s, o, b.workspace + core);
             },
             core + s.workspace()};
   };
