@@ -155,14 +155,16 @@ std::span<const Op> resize_ops();       // Resize, DepthToSpace, SpaceToDepth
 std::span<const Op> einsum_ops();       // Einsum
 std::span<const Op> conv_transpose_ops();
 std::span<const Op> deform_conv_ops();
-std::span<const Op> unpool_ops();  // Col2Im, MaxUnpool
-std::span<const Op> fill_ops();    // Shape, Size, ConstantOfShape, EyeLike
-
+std::span<const Op> unpool_ops();     // Col2Im, MaxUnpool
+std::span<const Op> fill_ops();       // Shape, Size, ConstantOfShape, EyeLike
 std::span<const Op> attention_ops();  // Attention, com.microsoft's Attention, MultiHeadAttention ...
 std::span<const Op> rotary_ops();     // RotaryEmbedding, of both domains
 std::span<const Op> skip_norm_ops();  // com.microsoft's SkipLayerNormalization, EmbedLayerNormalization ...
 std::span<const Op> bias_activation_ops();  // com.microsoft's Gelu, BiasGelu, FastGelu, QuickGelu
 std::span<const Op> nbits_ops();            // com.microsoft's MatMulNBits
+std::span<const Op> qconv_ops();            // QLinearConv, ConvInteger
+std::span<const Op> qgemm_ops();            // QLinearMatMul, MatMulInteger, com.microsoft: QGemm ...
+std::span<const Op> quantize_ops();         // QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear
 
 // The row for a node, or NULL.
 const Op* find_op(const Node& node);

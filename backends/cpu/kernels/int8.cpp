@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cpu/kernels/int8.h"
+
+#include <cstring>
+
+namespace hrt::cpu {
+namespace {
+
+using I32 = hn::ScalableTag<int32_t>;
+using VecI = hn::Vec<I32>;
+inline constexpr I32 i32;
+
+#if defined(__x86_64__) && HWY_CAP_GE256
+#define HRT_QUADS 1
+#endif
+
+// sum + the products of the groups of a and b.
+struct Pairs {
+  HWY_INLINE static VecI dot(VecI sum, VecI a, VecI b) {
+#if HWY_ARCH_X86
+    const hn::Repartition<int16_t, I32> i16;
+    VecI unused = hn::Zero(i32);
+    return hn::ReorderWidenMulAccumulate(i32, hn::BitCast(i16, a), hn::BitCast(i16, b), sum, unused);
+#else
+    const auto low = [](VecI v) { return hn::ShiftRight<16>(hn::ShiftLeft<16>(v)); };
+    sum = hn::Add(sum, hn::Mul(low(a), low(b)));
+    return hn::Add(sum, hn::Mul(hn::ShiftRight<16>(a), hn::ShiftRight<16>(b)));
+#endif
+  }
+};
+
+struct Quads {
+  HWY_INLINE static VecI dot(VecI sum, VecI bytes, VecI weights) {
+#if HWY_CAP_GE512 && HRT_QUADS
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(bytes.raw), "v"(weights.raw));
+#elif HRT_QUADS
+    asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum.raw) : "x"(bytes.raw), "x"(weights.raw));
+#else
+    (void)bytes, (void)weights;
+#endif
+    return sum;
+  }
+};
+
+using TileKernel = void (*)(const uint32_t* rows, const uint32_t* lanes, const int64_t* offsets,
+                            int64_t depth, int32_t* sums);
+
+template <class Form, bool kWeightsInLanes, int kRows, int kVectors>
+void tile(const uint32_t* rows, const uint32_t* lanes, const int64_t* offsets, int64_t depth, int32_t* sums) {
+  VecI sum[kRows][kVectors];
+  unroll<kRows>([&](auto r) { unroll<kVectors>([&](auto v) { sum[r][v] = hn::Zero(i32); }); });
+  for (int64_t k = 0; k < depth; ++k, rows += kRows) {
+    VecI lane[kVectors];
+    const int32_t* const at = reinterpret_cast<const int32_t*>(lanes + offsets[k]);
+    unroll<kVectors>([&](auto v) { lane[v] = hn::LoadU(i32, at + v * kLanes); });
+    unroll<kRows>([&](auto r) {
+      const VecI row = hn::Set(i32, int32_t(rows[r]));
+      unroll<kVectors>([&](auto v) {
+        sum[r][v] = kWeightsInLanes ? Form::dot(sum[r][v], row, lane[v]) : Form::dot(sum[r][v], lane[v], row);
+      });
+    });
+  }
+  unroll<kRows>([&](auto r) {
+    unroll<kVectors>([&](auto v) { hn::Store(sum[r][v], i32, sums + r * kTileColumns + v * kLanes); });
+  });
+}
+
+template <class Form, bool kWeightsInLanes, int kRows>
+TileKernel of_vectors(int vectors) {
+  static constexpr TileKernel kTable[] = {tile<Form, kWeightsInLanes, kRows, 1>,
+                                          tile<Form, kWeightsInLanes, kRows, 2>,
+                                          tile<Form, kWeightsInLanes, kRows, kTileVectors>};
+  return kTable[vectors - 1];
+}
+template <class Form, bool kWeightsInLanes>
+TileKernel of_rows(int64_t rows, int vectors) {
+  switch (rows) {
+    case 1: return of_vectors<Form, kWeightsInLanes, 1>(vectors);
+    case 2: return of_vectors<Form, kWeightsInLanes, 2>(vectors);
+    case 4: return of_vectors<Form, kWeightsInLanes, 4>(vectors);
+    default: return of_vectors<Form, kWeightsInLanes, kTileRows>(vectors);
+  }
+}
+TileKernel choose(const Int8Product& p, int64_t rows, int vectors) {
+  if (p.form == Int8Form::kPairs) return of_rows<Pairs, true>(rows, vectors);  // the sides are alike
+  return p.weights_in_lanes ? of_rows<Quads, true>(rows, vectors) : of_rows<Quads, false>(rows, vectors);
+}
+
+using U8 = hn::Rebind<uint8_t, I32>;
+using U32 = hn::RebindToUnsigned<I32>;
+inline constexpr U8 u8;
+inline constexpr U32 u32;
+
+HWY_INLINE void store_bytes(VecI v, uint8_t* y, int64_t n) {
+  const auto bytes = hn::TruncateTo(u8, hn::BitCast(u32, v));
+  if (HWY_LIKELY(n >= kLanes)) return hn::StoreU(bytes, u8, y);
+#if HWY_CAP_GE512
+  hn::BlendedStore(bytes, hn::FirstN(u8, size_t(n)), u8, y);
+#else
+  alignas(16) uint8_t buffer[kLanes];
+  hn::Store(bytes, u8, buffer);
+  for (int64_t i = 0; i < n; ++i) y[i] = buffer[i];
+#endif
+}
+
+template <class T>
+HWY_INLINE void store_words(T v, int32_t* y, int64_t n) {
+  const VecI bits = hn::BitCast(i32, v);
+  if (HWY_LIKELY(n >= kLanes)) return hn::StoreU(bits, i32, y);
+  alignas(64) int32_t buffer[kLanes];
+  hn::Store(bits, i32, buffer);
+  for (int64_t i = 0; i < n; ++i) y[i] = buffer[i];
+}
+
+template <Int8Finish::Kind kKind, bool kByColumn>
+void finish(const Int8Finish& f, int64_t at, const int32_t* sums, int64_t n, void* y) {
+  const auto init = [&](int64_t i) {
+    return kByColumn ? hn::LoadU(i32, f.init + at + i) : hn::Set(i32, f.init[at]);
+  };
+  const auto parameter = [&](const float* p, int64_t i) {
+    return kByColumn ? hn::LoadU(f32, p + at + i) : hn::Set(f32, p[at]);
+  };
+  const ToBytes to_bytes{f.low, f.high, f.zero};
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const VecI sum = hn::Add(hn::LoadU(i32, sums + i), init(i));
+    if constexpr (kKind == Int8Finish::kInts) {
+      store_words(sum, static_cast<int32_t*>(y) + i, n - i);
+    } else {
+      Vec v = hn::Mul(hn::ConvertTo(f32, sum), parameter(f.scale, i));
+      if constexpr (kKind == Int8Finish::kBytes) {
+        to_bytes.store(v, static_cast<uint8_t*>(y) + i, n - i);
+      } else {
+        if (f.bias) v = hn::Add(v, parameter(f.bias, i));
+        store_words(v, static_cast<int32_t*>(y) + i, n - i);
+      }
+    }
+  }
+}
+
+template <Int8Finish::Kind kKind>
+void finish_as(const Int8Finish& f, int64_t row, int64_t column, const int32_t* sums, int64_t n, void* y) {
+  f.by_column ? finish<kKind, true>(f, column, sums, n, y) : finish<kKind, false>(f, row, sums, n, y);
+}
+
+}  // namespace
+
+bool has_quads() {
+#if HWY_CAP_GE512 && HRT_QUADS
+  static const bool has = __builtin_cpu_supports("avx512vnni");
+#elif HRT_QUADS
+  static const bool has = __builtin_cpu_supports("avxvnni");
+#else
+  static const bool has = false;
+#endif
+  return has;
+}
+
+void ToBytes::store(Vec v, uint8_t* y, int64_t n) const {
+  v = hn::Min(hn::Max(v, hn::Set(f32, low)), hn::Set(f32, high));
+  store_bytes(hn::Add(hn::NearestInt(v), hn::Set(i32, zero)), y, n);
+}
+
+void int8_tile(const Int8Product& p, int64_t block, int64_t t, Int8Sums& out) {
+  out.row = block * kTileRows;
+  out.rows = std::min<int64_t>(kTileRows, p.rows - out.row);
+  out.column = t * kTileColumns;
+  out.columns = std::min<int64_t>(kTileColumns, p.columns - out.column);
+  const TileKernel kernel = choose(p, block_width(p.rows, out.row), int(ceil_div(out.columns, kLanes)));
+  kernel(p.broadcast + out.row * p.depth, p.lanes + t * p.step, p.offsets, p.depth, out.at);
+}
+
+void int8_finish(const Int8Finish& f, int64_t row, int64_t column, const int32_t* sums, int64_t n, void* y) {
+  switch (f.kind) {
+    case Int8Finish::kBytes: return finish_as<Int8Finish::kBytes>(f, row, column, sums, n, y);
+    case Int8Finish::kInts: return finish_as<Int8Finish::kInts>(f, row, column, sums, n, y);
+    case Int8Finish::kFloats: return finish_as<Int8Finish::kFloats>(f, row, column, sums, n, y);
+  }
+}
+
+namespace {
+template <Int8Form kForm>
+void interleave_as(const uint8_t* const* p, int64_t stride, int64_t n, uint32_t flips, uint32_t* to) {
+  constexpr int kGroup = int(group_of(kForm)), kShift = 32 / kGroup;
+  int64_t i = 0;
+  if (stride == 1)
+    for (; i + kLanes <= n; i += kLanes) {
+      auto v = hn::Set(u32, flips);
+      unroll<kGroup>([&](auto t) {
+        v = hn::Xor(v, hn::ShiftLeft<int(t) * kShift>(hn::PromoteTo(u32, hn::LoadU(u8, p[t] + i))));
+      });
+      hn::StoreU(v, u32, to + i);
+    }
+  for (; i < n; ++i) {
+    uint32_t v = flips;
+    for (int t = 0; t < kGroup; ++t) v ^= uint32_t(p[t][i * stride]) << (t * kShift);
+    to[i] = v;
+  }
+}
+}  // namespace
+
+void interleave(Int8Form form, const uint8_t* const* p, int64_t stride, int64_t n, uint8_t flip,
+                uint32_t* to) {
+  if (form == Int8Form::kQuads)
+    return interleave_as<Int8Form::kQuads>(p, stride, n, repeated(form, flip), to);
+  interleave_as<Int8Form::kPairs>(p, stride, n, repeated(form, flip), to);
+}
+
+}  // namespace hrt::cpu
