@@ -86,6 +86,26 @@ TileKernel choose(const Int8Product& p, int64_t rows, int vectors) {
   return p.weights_in_lanes ? of_rows<Quads, true>(rows, vectors) : of_rows<Quads, false>(rows, vectors);
 }
 
+// v times scale, rounded to even, plus the zero point, saturated, in the low byte of each lane. Added to
+// 1.5 * 2^23, a number is rounded and its integer lies in the low bits of the mantissa.
+class ToBytes {
+ public:
+  ToBytes(float low, float high, int32_t zero)
+      : magic_(hn::Set(f32, kMagic)),
+        low_(hn::Set(f32, kMagic + low)),
+        high_(hn::Set(f32, kMagic + high)),
+        zero_(hn::Set(i32, zero)) {}
+  HWY_INLINE VecI operator()(Vec v, Vec scale) const {
+    const Vec rounded = hn::MulAdd(v, scale, magic_);
+    return hn::Add(hn::BitCast(i32, hn::Min(hn::Max(rounded, low_), high_)), zero_);
+  }
+
+ private:
+  static constexpr float kMagic = 0x1.8p23f;
+  Vec magic_, low_, high_;
+  VecI zero_;
+};
+
 using U8 = hn::Rebind<uint8_t, I32>;
 using U32 = hn::RebindToUnsigned<I32>;
 inline constexpr U8 u8;
@@ -113,33 +133,35 @@ HWY_INLINE void store_words(T v, int32_t* y, int64_t n) {
 }
 
 template <Int8Finish::Kind kKind, bool kByColumn>
-void finish(const Int8Finish& f, int64_t at, const int32_t* sums, int64_t n, void* y) {
-  const auto init = [&](int64_t i) {
-    return kByColumn ? hn::LoadU(i32, f.init + at + i) : hn::Set(i32, f.init[at]);
-  };
-  const auto parameter = [&](const float* p, int64_t i) {
-    return kByColumn ? hn::LoadU(f32, p + at + i) : hn::Set(f32, p[at]);
-  };
-  const ToBytes to_bytes{f.low, f.high, f.zero};
-  for (int64_t i = 0; i < n; i += kLanes) {
-    const VecI sum = hn::Add(hn::LoadU(i32, sums + i), init(i));
-    if constexpr (kKind == Int8Finish::kInts) {
-      store_words(sum, static_cast<int32_t*>(y) + i, n - i);
-    } else {
-      Vec v = hn::Mul(hn::ConvertTo(f32, sum), parameter(f.scale, i));
-      if constexpr (kKind == Int8Finish::kBytes) {
-        to_bytes.store(v, static_cast<uint8_t*>(y) + i, n - i);
+void finish(const Int8Finish& f, const Int8Sums& s, int64_t from, int64_t n, uint8_t* y, int64_t step) {
+  using Out = std::conditional_t<kKind == Int8Finish::kBytes, uint8_t, int32_t>;
+  const ToBytes to_bytes(f.low, f.high, f.zero);
+  for (int64_t r = 0; r < s.rows; ++r, y += step * int64_t(sizeof(Out))) {
+    const int32_t* const sums = s.at + r * kTileColumns + from;
+    const int64_t at = kByColumn ? s.column + from : s.row + r;
+    const auto parameter = [&](const auto tag, const auto* p, int64_t i) {
+      return kByColumn ? hn::LoadU(tag, p + at + i) : hn::Set(tag, p[at]);
+    };
+    for (int64_t i = 0; i < n; i += kLanes) {
+      Out* const to = reinterpret_cast<Out*>(y) + i;
+      const VecI sum = hn::Add(hn::LoadU(i32, sums + i), parameter(i32, f.init, i));
+      if constexpr (kKind == Int8Finish::kInts) {
+        store_words(sum, to, n - i);
       } else {
-        if (f.bias) v = hn::Add(v, parameter(f.bias, i));
-        store_words(v, static_cast<int32_t*>(y) + i, n - i);
+        const Vec v = hn::ConvertTo(f32, sum), scale = parameter(f32, f.scale, i);
+        if constexpr (kKind == Int8Finish::kBytes)
+          store_bytes(to_bytes(v, scale), to, n - i);
+        else
+          store_words(f.bias ? hn::MulAdd(v, scale, parameter(f32, f.bias, i)) : hn::Mul(v, scale), to,
+                      n - i);
       }
     }
   }
 }
 
 template <Int8Finish::Kind kKind>
-void finish_as(const Int8Finish& f, int64_t row, int64_t column, const int32_t* sums, int64_t n, void* y) {
-  f.by_column ? finish<kKind, true>(f, column, sums, n, y) : finish<kKind, false>(f, row, sums, n, y);
+void finish_as(const Int8Finish& f, const Int8Sums& s, int64_t from, int64_t n, uint8_t* y, int64_t step) {
+  f.by_column ? finish<kKind, true>(f, s, from, n, y, step) : finish<kKind, false>(f, s, from, n, y, step);
 }
 
 }  // namespace
@@ -155,11 +177,6 @@ bool has_quads() {
   return has;
 }
 
-void ToBytes::store(Vec v, uint8_t* y, int64_t n) const {
-  v = hn::Min(hn::Max(v, hn::Set(f32, low)), hn::Set(f32, high));
-  store_bytes(hn::Add(hn::NearestInt(v), hn::Set(i32, zero)), y, n);
-}
-
 void int8_tile(const Int8Product& p, int64_t block, int64_t t, Int8Sums& out) {
   out.row = block * kTileRows;
   out.rows = std::min<int64_t>(kTileRows, p.rows - out.row);
@@ -169,27 +186,48 @@ void int8_tile(const Int8Product& p, int64_t block, int64_t t, Int8Sums& out) {
   kernel(p.broadcast + out.row * p.depth, p.lanes + t * p.step, p.offsets, p.depth, out.at);
 }
 
-void int8_finish(const Int8Finish& f, int64_t row, int64_t column, const int32_t* sums, int64_t n, void* y) {
+void int8_finish(const Int8Finish& f, const Int8Sums& s, int64_t from, int64_t n, uint8_t* y, int64_t step) {
   switch (f.kind) {
-    case Int8Finish::kBytes: return finish_as<Int8Finish::kBytes>(f, row, column, sums, n, y);
-    case Int8Finish::kInts: return finish_as<Int8Finish::kInts>(f, row, column, sums, n, y);
-    case Int8Finish::kFloats: return finish_as<Int8Finish::kFloats>(f, row, column, sums, n, y);
+    case Int8Finish::kBytes: return finish_as<Int8Finish::kBytes>(f, s, from, n, y, step);
+    case Int8Finish::kInts: return finish_as<Int8Finish::kInts>(f, s, from, n, y, step);
+    case Int8Finish::kFloats: return finish_as<Int8Finish::kFloats>(f, s, from, n, y, step);
   }
 }
 
 namespace {
+// kLanes groups, of every kStride-th byte from p[t] + at on. kBefore: of those after one that is skipped.
+template <Int8Form kForm, int kStride, bool kBefore = false>
+HWY_INLINE void interleave_vector(const uint8_t* const* p, int64_t at, uint32_t flips, uint32_t* to) {
+  constexpr int kGroup = int(group_of(kForm)), kShift = 32 / kGroup;
+  auto v = hn::Set(u32, flips);
+  unroll<kGroup>([&](auto t) {
+    if constexpr (kStride == 1) {
+      v = hn::Xor(v, hn::ShiftLeft<int(t) * kShift>(hn::PromoteTo(u32, hn::LoadU(u8, p[t] + at))));
+    } else {
+      const hn::Rebind<uint16_t, I32> u16;
+      const hn::Repartition<uint8_t, decltype(u16)> bytes;
+      const auto two = hn::PromoteTo(u32, hn::BitCast(u16, hn::LoadU(bytes, p[t] + at)));
+      const auto one = kBefore ? hn::ShiftRight<8>(two) : hn::And(two, hn::Set(u32, 255));
+      v = hn::Xor(v, hn::ShiftLeft<int(t) * kShift>(one));
+    }
+  });
+  hn::StoreU(v, u32, to);
+}
+
 template <Int8Form kForm>
 void interleave_as(const uint8_t* const* p, int64_t stride, int64_t n, uint32_t flips, uint32_t* to) {
   constexpr int kGroup = int(group_of(kForm)), kShift = 32 / kGroup;
   int64_t i = 0;
-  if (stride == 1)
-    for (; i + kLanes <= n; i += kLanes) {
-      auto v = hn::Set(u32, flips);
-      unroll<kGroup>([&](auto t) {
-        v = hn::Xor(v, hn::ShiftLeft<int(t) * kShift>(hn::PromoteTo(u32, hn::LoadU(u8, p[t] + i))));
-      });
-      hn::StoreU(v, u32, to + i);
-    }
+  if (stride == 1 && n >= kLanes) {
+    for (; i + kLanes <= n; i += kLanes) interleave_vector<kForm, 1>(p, i, flips, to + i);
+    if (i < n) interleave_vector<kForm, 1>(p, n - kLanes, flips, to + n - kLanes);
+    return;
+  }
+  if (stride == 2 && n > kLanes) {  // nothing behind the last byte is read
+    for (; i + kLanes < n; i += kLanes) interleave_vector<kForm, 2>(p, i * 2, flips, to + i);
+    interleave_vector<kForm, 2, true>(p, (n - kLanes) * 2 - 1, flips, to + n - kLanes);
+    return;
+  }
   for (; i < n; ++i) {
     uint32_t v = flips;
     for (int t = 0; t < kGroup; ++t) v ^= uint32_t(p[t][i * stride]) << (t * kShift);

@@ -124,14 +124,7 @@ struct Int8Finish {
   }
   size_t width() const { return kind == kBytes ? 1 : 4; }
 };
-// n sums of row `row`, from column `column` on.
-void int8_finish(const Int8Finish& f, int64_t row, int64_t column, const int32_t* sums, int64_t n, void* y);
-
-// Rounds to even, adds the zero point, saturates: kLanes values, of which the first n are written.
-struct ToBytes {
-  float low, high;
-  int32_t zero;
-  void store(Vec v, uint8_t* y, int64_t n) const;
-};
+// Columns from ... from + n - 1 of the tile, all rows; these are `step` elements apart in y.
+void int8_finish(const Int8Finish& f, const Int8Sums& s, int64_t from, int64_t n, uint8_t* y, int64_t step);
 
 }  // namespace hrt::cpu

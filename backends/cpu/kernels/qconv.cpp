@@ -135,6 +135,7 @@ struct Planes {
   // Fills plane number i from the channels at x.
   void fill(int64_t i, const uint8_t* x, uint8_t flip, uint8_t zero, uint32_t* planes) const;
   void fill_row(int64_t unit, int64_t px, const uint8_t* row, uint8_t flip, uint8_t zero, uint32_t* to) const;
+  void fill_far_taps(int64_t first, const uint8_t* row, uint8_t flip, uint8_t zero, uint32_t* to) const;
 };
 
 // row: of the unit's first channel.
@@ -152,22 +153,33 @@ void Planes::fill_row(int64_t unit, int64_t px, const uint8_t* row, uint8_t flip
     std::fill(to + end, to + pitch, padding);
     return;
   }
-  const int64_t d = w.dilation[kX], first = px * g * d - w.begin[kX];  // tap t of pixel o: first + t d + o s
-  const int64_t last = first + (g - 1) * d;
-  const int64_t begin = std::min(out[kX], first < 0 ? ceil_div(-first, s) : 0);
-  const int64_t end = std::clamp(last < in[kX] ? (in[kX] - 1 - last) / s + 1 : 0, begin, out[kX]);
-  const auto edge = [&](int64_t o) {
-    uint32_t v = 0;
+  // Tap t of pixel o: first + t d + o s. Pixels are taken from a copy of the row with its padding.
+  const int64_t d = w.dilation[kX], first = px * g * d - w.begin[kX];
+  uint8_t copy[2048];
+  const int64_t most = (int64_t(sizeof copy) - 1 - (g - 1) * d) / s + 1;  // pixels that a copy has room for
+  if (most <= 0 || (g - 1) * d >= int64_t(sizeof copy)) return fill_far_taps(first, row, flip, zero, to);
+  for (int64_t o = 0; o < out[kX]; o += most) {
+    const int64_t n = std::min(most, out[kX] - o), x = first + o * s, size = (n - 1) * s + (g - 1) * d + 1;
+    const int64_t begin = std::clamp<int64_t>(-x, 0, size), end = std::clamp(in[kX] - x, begin, size);
+    std::memset(copy, zero ^ flip, size_t(begin));
+    std::memcpy(copy + begin, row + x + begin, size_t(end - begin));
+    std::memset(copy + end, zero ^ flip, size_t(size - end));
+    for (int64_t t = 0; t < g; ++t) p[t] = copy + t * d;
+    interleave(f.form, p, s, n, flip, to + o);
+  }
+}
+
+// The same for taps so far from one another that a copy of what is between them has no room.
+void Planes::fill_far_taps(int64_t first, const uint8_t* row, uint8_t flip, uint8_t zero,
+                           uint32_t* to) const {
+  const int64_t g = group_of(f.form);
+  for (int64_t o = 0; o < out[kX]; ++o) {
+    to[o] = 0;
     for (int64_t t = 0; t < g; ++t) {
-      const int64_t at = first + t * d + o * s;
-      v |= uint32_t(at >= 0 && at < in[kX] ? row[at] ^ flip : zero) << (t * (32 / g));
+      const int64_t at = first + t * w.dilation[kX] + o * w.stride[kX];
+      to[o] |= uint32_t(at >= 0 && at < in[kX] ? row[at] ^ flip : zero) << (t * (32 / g));
     }
-    to[o] = v;
-  };
-  for (int64_t o = 0; o < begin; ++o) edge(o);
-  for (int64_t t = 0; t < g; ++t) p[t] = row + first + t * d + begin * s;
-  interleave(f.form, p, s, end - begin, flip, to + begin);
-  for (int64_t o = end; o < out[kX]; ++o) edge(o);
+  }
 }
 
 void Planes::fill(int64_t i, const uint8_t* x, uint8_t flip, uint8_t zero, uint32_t* planes) const {
@@ -247,16 +259,15 @@ struct Run {
     const bool whole = planes.pitch == planes.out[kX];  // no pixels between rows
     const int64_t pitch = whole ? planes.pixels() : planes.pitch, used = whole ? pitch : planes.out[kX];
     const int64_t slice = planes.out[kY] * planes.out[kX], volume = planes.out[kZ] * slice;
-    for (int64_t c = 0, n; c < sums.columns; c += n) {
-      const int64_t line = (sums.column + c) / pitch, x = (sums.column + c) % pitch;
+    int64_t to = (group * product.rows + sums.row) * volume + z * slice + sums.column / pitch * used;
+    int64_t x = sums.column % pitch;
+    for (int64_t c = 0, n; c < sums.columns; c += n, to += used, x = 0) {
       n = std::min(pitch - x, sums.columns - c);
       if (x >= used) continue;
-      for (int64_t r = 0; r < sums.rows; ++r) {
-        const int64_t m = group * product.rows + sums.row + r;
-        const int64_t to = m * volume + z * slice + line * used + x;
-        int8_finish(finish, m, 0, sums.at + r * kTileColumns + c, std::min(n, used - x),
-                    y + size_t(to) * finish.width());
-      }
+      Int8Finish f = finish;
+      f.init += group * product.rows;
+      if (f.scale) f.scale += group * product.rows;
+      int8_finish(f, sums, c, std::min(n, used - x), y + size_t(to + x) * f.width(), volume);
     }
   }
 };

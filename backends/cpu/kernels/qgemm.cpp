@@ -228,9 +228,8 @@ Step Product::prepare(const Signature& sig) const {
         f.scale = at.scale;
         f.bias = at.bias;
         const int64_t row = t / (blocks * tiles) * m + tile.row;
-        for (int64_t r = 0; r < tile.rows; ++r)
-          int8_finish(f, 0, tile.column, tile.at + r * kTileColumns, tile.columns,
-                      buffers.output<uint8_t>(0) + size_t((row + r) * n + tile.column) * f.width());
+        int8_finish(f, tile, 0, tile.columns,
+                    buffers.output<uint8_t>(0) + size_t(row * n + tile.column) * f.width(), n);
       }
     });
   };
