@@ -47,5 +47,20 @@ const Register dequantize_linear(Op{
     .compute = compute,
 });
 
+// The same of com.microsoft, which had 16 and 4 bits before the standard did.
+const Register microsoft_dequantize_linear(Op{
+    .domain = "com.microsoft",
+    .name = "DequantizeLinear",
+    .since = 1,
+    .doc = "(x - zero point) * scale",
+    .inputs = {{"x", "T1"}, {"x_scale", "T2"}, {"x_zero_point", "T1", HRT_PARAM_OPTIONAL}},
+    .outputs = {{"y", "T2"}},
+    .attrs = {{"axis", HRT_ATTR_INT, "1"}},
+    .types = {{"T1", bits(HRT_INT8, HRT_UINT8, HRT_INT16, HRT_UINT16, HRT_INT32, HRT_INT4, HRT_UINT4)},
+              {"T2", bits(HRT_FLOAT32, HRT_FLOAT16)}},
+    .infer = infer,
+    .compute = compute,
+});
+
 }  // namespace
 }  // namespace hrt::ops

@@ -15,21 +15,13 @@ void infer(const Infer& c) {
 
 void compute(const Kernel& c) {
   const Tensor x = c.input(0);
-  float low = 0, high = 0;  // the range always holds 0
-  for (float v : x.span<float>()) {
-    low = std::min(low, v);
-    high = std::max(high, v);
-  }
-  const float scale = (high - low) / 255;
-  const float zero = scale == 0 ? 0 : std::nearbyint(std::clamp(-low / scale, 0.0f, 255.0f));
-  if (c.wanted(0)) {
-    const Tensor y = c.output(0, HRT_UINT8, x.dims());
-    for (int64_t i = 0; i < x.size(); ++i)
-      y.data<uint8_t>()[i] =
-          convert<uint8_t>(quantized(scale == 0 ? 0 : x.data<float>()[i] / scale, zero, HRT_UINT8));
-  }
-  if (c.wanted(1)) *c.output(1, HRT_FLOAT32, Dims{}).data<float>() = scale;
-  if (c.wanted(2)) *c.output(2, HRT_UINT8, Dims{}).data<uint8_t>() = convert<uint8_t>(zero);
+  const ByteRange range = byte_range(x.span<float>());
+  if (c.wanted(0))
+    std::transform(x.data<float>(), x.data<float>() + x.size(),
+                   c.output(0, HRT_UINT8, x.dims()).data<uint8_t>(),
+                   [&](float v) { return range.quantize(v); });
+  if (c.wanted(1)) *c.output(1, HRT_FLOAT32, Dims{}).data<float>() = range.scale;
+  if (c.wanted(2)) *c.output(2, HRT_UINT8, Dims{}).data<uint8_t>() = convert<uint8_t>(range.zero);
 }
 
 const Register dynamic_quantize_linear(Op{

@@ -15,8 +15,8 @@ std::vector<AttrSpec> gemm_attrs() {
           {"transB", HRT_ATTR_INT, "0"}};
 }
 
-void infer_gemm(const Infer& c) {
-  const auto a = c.dims(0), b = c.dims(1);
+void infer_gemm(const Infer& c, uint32_t a_input, uint32_t b_input, hrt_dtype dtype) {
+  const auto a = c.dims(a_input), b = c.dims(b_input);
   const bool ta = c.node().i("transA") != 0, tb = c.node().i("transB") != 0;
   require((!a || a->size() == 2) && (!b || b->size() == 2), "A and B are not matrices");
   const int64_t m = a ? (*a)[ta ? 1 : 0] : HRT_DIM_UNKNOWN, n = b ? (*b)[tb ? 0 : 1] : HRT_DIM_UNKNOWN;
@@ -25,7 +25,7 @@ void infer_gemm(const Infer& c) {
     require(k == k2 || !is_number(k) || !is_number(k2), "shapes ", *a, " and ", *b,
             " have no matrix product");
   }
-  c.output(0, TensorType(c.dtype(0), {m, n}));
+  c.output(0, TensorType(dtype, {m, n}));
 }
 
 void compute_gemm(const Kernel& c, const Activation& activation) {

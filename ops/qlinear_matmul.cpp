@@ -2,26 +2,10 @@
 // QLinearMatMul: the matrix product of dequantized matrices, quantized. Scales are one for all, or one
 // per row of a and column of b. https://onnx.ai/onnx/operators/onnx__QLinearMatMul.html
 #include "matmul.h"
-#include "quantize.h"
+#include "qlinear.h"
 
 namespace hrt::ops {
 namespace {
-
-// A parameter of rows or columns: one for all, one per line of a matrix, or one per line of all matrices.
-struct PerLine {
-  std::vector<double> values;
-  int64_t lines;
-  PerLine(const Tensor& t, int64_t per_matrix, int64_t all, const char* name) : lines(per_matrix) {
-    require(t.size() == 1 || t.size() == per_matrix || t.size() == all, name, " of shape ", t.dims(),
-            " is neither one for all nor one per line");
-    const Reader read(t);
-    for (int64_t i = 0; i < t.size(); ++i) values.push_back(read(i));
-  }
-  double at(int64_t line) const {
-    const int64_t n = int64_t(values.size());
-    return values[size_t(n == 1 ? 0 : n == lines ? line % lines : line)];
-  }
-};
 
 void compute(const Kernel& c) {
   const Tensor a = c.input(0), b = c.input(3), y_zero = c.input(7);

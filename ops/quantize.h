@@ -69,6 +69,23 @@ inline double quantized(double v, double zero, hrt_dtype to) {
   return std::isnan(v) ? zero : std::clamp(std::nearbyint(v) + zero, r.low, r.high);
 }
 
+// The scale and zero point of the smallest range that holds zero and all elements, as uint8.
+struct ByteRange {
+  float scale = 0, zero = 0;
+  uint8_t quantize(float v) const {
+    return convert<uint8_t>(quantized(scale == 0 ? 0 : v / scale, zero, HRT_UINT8));
+  }
+};
+inline ByteRange byte_range(std::span<const float> x) {
+  float low = 0, high = 0;
+  for (float v : x) {
+    low = std::min(low, v);
+    high = std::max(high, v);
+  }
+  const float scale = (high - low) / 255;
+  return {scale, scale == 0 ? 0 : std::nearbyint(std::clamp(-low / scale, 0.0f, 255.0f))};
+}
+
 // v as the type would hold it.
 inline double rounded_to(hrt_dtype t, double v) {
   switch (t) {

@@ -62,5 +62,20 @@ const Register quantize_linear(Op{
     .compute = compute,
 });
 
+// The same of com.microsoft, which had 16 and 4 bits before the standard did.
+const Register microsoft_quantize_linear(Op{
+    .domain = "com.microsoft",
+    .name = "QuantizeLinear",
+    .since = 1,
+    .doc = "round(x / scale) + zero point, saturated",
+    .inputs = {{"x", "T1"}, {"y_scale", "T1"}, {"y_zero_point", "T2", HRT_PARAM_OPTIONAL}},
+    .outputs = {{"y", "T2"}},
+    .attrs = {{"axis", HRT_ATTR_INT, "1"}},
+    .types = {{"T1", bits(HRT_FLOAT32, HRT_FLOAT16)},
+              {"T2", bits(HRT_INT8, HRT_UINT8, HRT_INT16, HRT_UINT16, HRT_INT4, HRT_UINT4)}},
+    .infer = infer,
+    .compute = compute,
+});
+
 }  // namespace
 }  // namespace hrt::ops

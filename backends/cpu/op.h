@@ -165,6 +165,7 @@ std::span<const Op> nbits_ops();            // com.microsoft's MatMulNBits
 std::span<const Op> qconv_ops();            // QLinearConv, ConvInteger
 std::span<const Op> qgemm_ops();            // QLinearMatMul, MatMulInteger, com.microsoft: QGemm ...
 std::span<const Op> quantize_ops();         // QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear
+std::span<const Op> qlinear_ops();  // com.microsoft: QLinearAdd, QLinearConcat, QLinearAveragePool ...
 
 // The row for a node, or NULL.
 const Op* find_op(const Node& node);

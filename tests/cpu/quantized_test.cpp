@@ -300,7 +300,7 @@ TEST_P(CpuQuantized, ConvolutionIsWrong) {
 
 TEST_P(CpuQuantized, LargeConvolutionIsWrong) {  // many tiles, both orders of the loops
   for (const auto& [ic, oc, size, kernel] :
-       {std::array{64, 64, 30, 3}, {130, 300, 9, 3}, {3, 32, 60, 3}, {70, 24, 28, 1}}) {
+       {std::array{64, 64, 12, 3}, {130, 300, 5, 3}, {3, 32, 40, 3}, {70, 24, 28, 1}}) {
     Convolution s;
     s.ic = ic, s.oc = oc, s.in = {size, size}, s.kernel = {kernel, kernel};
     s.stride = {1, 1}, s.dilation = {1, 1}, s.pads = {kernel / 2, kernel / 2, kernel / 2, kernel / 2};
@@ -409,7 +409,160 @@ TEST_P(CpuQuantized, RangeOfDataIsWrong) {
   run({});
 }
 
+// -------------------------------------------------------------------- operators of com.microsoft
+
+// A scale and a zero point.
+struct Quantization {
+  Data scale, zero;
+  double real(int64_t v) const { return double(v - one_of(zero, 0)) * real_of(scale, 0); }
+  void expect(int64_t got, double v, const std::string& what) const {
+    expect_quantized(got, v / real_of(scale, 0), one_of(zero, 0), zero.dtype, what);
+  }
+};
+
+class CpuQLinear : public CpuQuantized {
+ protected:
+  Quantization quantization(hrt_dtype t) { return {scales({}, 0.02f, 0.2f), bytes(t, {}, -50, 50)}; }
+  Data run(const std::string& op, const std::vector<Data>& in, const Out& out,
+           const std::vector<Attr>& attrs = {}) {
+    return run_op(isa(), "com.microsoft:" + op, in, out, attrs, 0, int(pick(1, 2)));
+  }
+};
+
+TEST_P(CpuQLinear, SumOrProductIsWrong) {
+  for (int round = 0; round < 60; ++round) {
+    Dims da, db;
+    for (int64_t d = pick(0, 4); d > 0; --d) {
+      const int64_t n = pick(round == 7 ? 0 : 1, 20);
+      da.push_back(pick(0, 3) ? n : 1);
+      db.push_back(pick(0, 3) ? n : 1);
+    }
+    if (pick(0, 1) && !da.empty()) db.erase(db.begin());
+    const hrt_dtype t = byte_type();
+    const Data a = bytes(t, da), b = bytes(t, db);
+    const Quantization qa = quantization(t), qb = quantization(t), qy = quantization(t);
+    const Dims dims = broadcast(da, db);
+    const std::vector<Data> in = {a, qa.scale, qa.zero, b, qb.scale, qb.zero, qy.scale, qy.zero};
+    const Data sum = run("QLinearAdd", in, Out(dims, t)), product = run("QLinearMul", in, Out(dims, t));
+    int64_t o = 0;
+    for_each(dims, [&](const Dims& at) {
+      const double x = qa.real(value(a, offset(da, at))), y = qb.real(value(b, offset(db, at)));
+      qy.expect(value(sum, o), x + y, "QLinearAdd");
+      qy.expect(value(product, o++), x * y, "QLinearMul");
+    });
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(CpuQLinear, FunctionOrWhereIsWrong) {
+  for (const hrt_dtype t : {HRT_INT8, HRT_UINT8})
+    for (const Dims& dims : {Dims{}, {0}, {3, 50}, {2, 9000}}) {
+      const Data x = bytes(t, dims), z = bytes(t, dims);
+      const Quantization qx = quantization(t), qz = quantization(t), qy = quantization(t);
+      const std::vector<Data> in = {x, qx.scale, qx.zero, qy.scale, qy.zero};
+      const Data s = run("QLinearSigmoid", in, Out(dims, t)),
+                 l = run("QLinearLeakyRelu", in, Out(dims, t), {{"alpha", 0.3f}});
+      Data condition(HRT_BOOL, dims);
+      for (std::byte& c : condition.bytes) c = std::byte(pick(0, 1));
+      const Data w =
+          run("QLinearWhere", {condition, x, qx.scale, qx.zero, z, qz.scale, qz.zero, qy.scale, qy.zero},
+              Out(dims, t));
+      for (int64_t i = 0; i < count(dims); ++i) {
+        const double v = qx.real(value(x, i));
+        qy.expect(value(s, i), 1 / (1 + std::exp(-v)), "QLinearSigmoid");
+        qy.expect(value(l, i), v < 0 ? double(0.3f) * v : v, "QLinearLeakyRelu");
+        qy.expect(value(w, i), condition.as<uint8_t>()[i] ? v : qz.real(value(z, i)), "QLinearWhere");
+      }
+    }
+}
+
+TEST_P(CpuQLinear, ConcatIsWrong) {
+  for (int64_t axis = -3; axis < 3; ++axis) {
+    const size_t at = size_t(axis < 0 ? axis + 3 : axis);
+    const hrt_dtype t = byte_type();
+    const Quantization qy = quantization(t);
+    std::vector<Data> in = {qy.scale, qy.zero};
+    std::vector<Quantization> q;
+    Dims whole = {3, 4, 50}, ends = {0};
+    for (int i = 0; i < 3; ++i) {
+      Dims d = whole;
+      d[at] = pick(i == 1 ? 0 : 1, 60);
+      ends.push_back(ends.back() + d[at]);
+      q.push_back(i == 2 ? qy : quantization(t));
+      in.insert(in.end(), {bytes(t, d), q.back().scale, q.back().zero});
+    }
+    whole[at] = ends.back();
+    const Data y = run("QLinearConcat", in, Out(whole, t), {{"axis", axis}});
+    for (size_t i = 0; i < 3; ++i) {
+      const Data& x = in[2 + 3 * i];
+      int64_t k = 0;
+      for_each(x.dims, [&](Dims from) {
+        from[at] += ends[i];
+        qy.expect(value(y, offset(whole, from)), q[i].real(value(x, k++)), "QLinearConcat");
+      });
+    }
+  }
+}
+
+TEST_P(CpuQLinear, SoftmaxIsWrong) {
+  for (const int opset : {12, 13}) {
+    const hrt_dtype t = byte_type();
+    const Dims dims = {4, 5, 30};
+    const Data x = bytes(t, dims);
+    const Quantization qx = quantization(t),
+                       qy{Data(Dims{}, std::vector<float>{1.0f / 256}), bytes(t, {}, -128, -128)};
+    const int axis = opset < 13 ? 1 : 2;
+    const Data y = run("QLinearSoftmax", {x, qx.scale, qx.zero, qy.scale, qy.zero}, Out(dims, t),
+                       {{"axis", axis}, {"opset", opset}});
+    const int64_t n = axis == 1 ? 150 : 30;
+    for (int64_t line = 0; line < 600 / n; ++line) {
+      double sum = 0, most = -INFINITY;
+      for (int64_t i = 0; i < n; ++i) most = std::max(most, qx.real(value(x, line * n + i)));
+      for (int64_t i = 0; i < n; ++i) sum += std::exp(qx.real(value(x, line * n + i)) - most);
+      for (int64_t i = 0; i < n; ++i)
+        qy.expect(value(y, line * n + i), std::exp(qx.real(value(x, line * n + i)) - most) / sum,
+                  "QLinearSoftmax");
+    }
+  }
+}
+
+TEST_P(CpuQLinear, MeanIsWrong) {
+  for (int round = 0; round < 40; ++round) {
+    const hrt_dtype t = byte_type();
+    const int64_t n = pick(1, 2), c = pick(1, 5), h = pick(3, 20), w = pick(3, 40);
+    const Data x = bytes(t, {n, c, h, w});
+    const Quantization qx = quantization(t), qy = quantization(t);
+    const std::vector<Data> in = {x, qx.scale, qx.zero, qy.scale, qy.zero};
+    const auto mean = [&](int64_t plane, int64_t top, int64_t left, int64_t kh, int64_t kw, bool counted) {
+      double sum = 0;
+      int64_t inside = 0;
+      for (int64_t i = std::max<int64_t>(0, top); i < std::min(h, top + kh); ++i)
+        for (int64_t j = std::max<int64_t>(0, left); j < std::min(w, left + kw); ++j, ++inside)
+          sum += qx.real(value(x, (plane * h + i) * w + j));
+      return sum / double(counted ? kh * kw : inside);
+    };
+    const Data all = run("QLinearGlobalAveragePool", in, Out({n, c, 1, 1}, t));
+    for (int64_t p = 0; p < n * c; ++p)
+      qy.expect(value(all, p), mean(p, 0, 0, h, w, false), "QLinearGlobalAveragePool");
+
+    const int64_t kh = pick(1, 3), kw = pick(1, 3), sh = pick(1, 2), sw = pick(1, 2),
+                  pad = std::min(kh, kw) - 1;
+    const int64_t oh = (h + 2 * pad - kh) / sh + 1, ow = (w + 2 * pad - kw) / sw + 1;
+    const int counted = int(pick(0, 1));
+    const Data y = run("QLinearAveragePool", in, Out({n, c, oh, ow}, t),
+                       {{"kernel_shape", Dims{kh, kw}},
+                        {"strides", Dims{sh, sw}},
+                        {"pads", Dims{pad, pad, pad, pad}},
+                        {"count_include_pad", counted}});
+    for (int64_t o = 0; o < n * c * oh * ow; ++o)
+      qy.expect(value(y, o), mean(o / ow / oh, o / ow % oh * sh - pad, o % ow * sw - pad, kh, kw, counted),
+                "QLinearAveragePool");
+    if (HasFailure()) return;
+  }
+}
+
 HRT_FOR_EACH_ISA(CpuQuantized);
+HRT_FOR_EACH_ISA(CpuQLinear);
 
 }  // namespace
 }  // namespace hrt::test

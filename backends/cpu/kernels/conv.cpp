@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conv and hrt.FusedConv: Y = act(conv(X, W) + B + Z), Z and the activation with the fused one only.
-// https://onnx.ai/onnx/operators/onnx__Conv.html
+// Conv and FusedConv of hrt and com.microsoft: Y = act(conv(X, W) + B + Z), Z and the activation with the
+// fused one only. https://onnx.ai/onnx/operators/onnx__Conv.html
 #include "backends/cpu/kernels/conv.h"
 
 #include <cstring>
@@ -163,7 +163,8 @@ double flops(const Node& node) {
 }
 
 constexpr Op kOps[] = {{"", "Conv", supports, compile, flops},
-                       {"hrt", "FusedConv", supports, compile, flops}};
+                       {"hrt", "FusedConv", supports, compile, flops},
+                       {"com.microsoft", "FusedConv", supports, compile, flops}};
 
 }  // namespace
 

@@ -3,12 +3,12 @@
 
 #include <cstring>
 
+#include "backends/cpu/kernels/bytes.h"
+
 namespace hrt::cpu {
 namespace {
 
-using I32 = hn::ScalableTag<int32_t>;
-using VecI = hn::Vec<I32>;
-inline constexpr I32 i32;
+using namespace bytes;
 
 #if defined(__x86_64__) && HWY_CAP_GE256
 #define HRT_QUADS 1
@@ -86,43 +86,6 @@ TileKernel choose(const Int8Product& p, int64_t rows, int vectors) {
   return p.weights_in_lanes ? of_rows<Quads, true>(rows, vectors) : of_rows<Quads, false>(rows, vectors);
 }
 
-// v times scale, rounded to even, plus the zero point, saturated, in the low byte of each lane. Added to
-// 1.5 * 2^23, a number is rounded and its integer lies in the low bits of the mantissa.
-class ToBytes {
- public:
-  ToBytes(float low, float high, int32_t zero)
-      : magic_(hn::Set(f32, kMagic)),
-        low_(hn::Set(f32, kMagic + low)),
-        high_(hn::Set(f32, kMagic + high)),
-        zero_(hn::Set(i32, zero)) {}
-  HWY_INLINE VecI operator()(Vec v, Vec scale) const {
-    const Vec rounded = hn::MulAdd(v, scale, magic_);
-    return hn::Add(hn::BitCast(i32, hn::Min(hn::Max(rounded, low_), high_)), zero_);
-  }
-
- private:
-  static constexpr float kMagic = 0x1.8p23f;
-  Vec magic_, low_, high_;
-  VecI zero_;
-};
-
-using U8 = hn::Rebind<uint8_t, I32>;
-using U32 = hn::RebindToUnsigned<I32>;
-inline constexpr U8 u8;
-inline constexpr U32 u32;
-
-HWY_INLINE void store_bytes(VecI v, uint8_t* y, int64_t n) {
-  const auto bytes = hn::TruncateTo(u8, hn::BitCast(u32, v));
-  if (HWY_LIKELY(n >= kLanes)) return hn::StoreU(bytes, u8, y);
-#if HWY_CAP_GE512
-  hn::BlendedStore(bytes, hn::FirstN(u8, size_t(n)), u8, y);
-#else
-  alignas(16) uint8_t buffer[kLanes];
-  hn::Store(bytes, u8, buffer);
-  for (int64_t i = 0; i < n; ++i) y[i] = buffer[i];
-#endif
-}
-
 template <class T>
 HWY_INLINE void store_words(T v, int32_t* y, int64_t n) {
   const VecI bits = hn::BitCast(i32, v);
@@ -180,10 +143,15 @@ bool has_quads() {
 void int8_tile(const Int8Product& p, int64_t block, int64_t t, Int8Sums& out) {
   out.row = block * kTileRows;
   out.rows = std::min<int64_t>(kTileRows, p.rows - out.row);
-  out.column = t * kTileColumns;
-  out.columns = std::min<int64_t>(kTileColumns, p.columns - out.column);
-  const TileKernel kernel = choose(p, block_width(p.rows, out.row), int(ceil_div(out.columns, kLanes)));
-  kernel(p.broadcast + out.row * p.depth, p.lanes + t * p.step, p.offsets, p.depth, out.at);
+  out.column = t * p.tile_columns();
+  out.columns = std::min(p.tile_columns(), p.columns - out.column);
+  const int64_t width = block_width(p.rows, out.row);
+  for (int64_t c = 0; c < out.columns; c += kTileColumns) {
+    const int64_t n = std::min<int64_t>(kTileColumns, out.columns - c);
+    choose(p, width, int(ceil_div(n, kLanes)))(p.broadcast + out.row * p.depth,
+                                               p.lanes + (out.column + c) / kTileColumns * p.step, p.offsets,
+                                               p.depth, out.at + c);
+  }
 }
 
 void int8_finish(const Int8Finish& f, const Int8Sums& s, int64_t from, int64_t n, uint8_t* y, int64_t step) {

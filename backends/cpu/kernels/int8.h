@@ -86,12 +86,16 @@ struct Int8Product {
   int64_t rows = 0, columns = 0;
   int64_t depth = 0;  // in groups
   const uint32_t* broadcast = nullptr;
-  const uint32_t* lanes = nullptr;  // group k of column j of tile t: lanes[offsets[k] + t * step + j]
+  const uint32_t* lanes = nullptr;  // group k of column c: lanes[offsets[k] + c / kTileColumns * step +
+                                    // c % kTileColumns]
   const int64_t* offsets = nullptr;
   int64_t step = 0;
 
   int64_t blocks() const { return ceil_div(rows, kTileRows); }
-  int64_t tiles() const { return ceil_div(columns, kTileColumns); }
+  // The columns of a tile; a single row, of a depthwise convolution or a vector, has as many as there is
+  // room for, since what a tile costs apart from its products would then be more than these.
+  int64_t tile_columns() const { return rows == 1 ? kTileRows * kTileColumns : kTileColumns; }
+  int64_t tiles() const { return ceil_div(columns, tile_columns()); }
   // ns of one tile.
   double ns() const { return double(depth) * kTileRows * kTileVectors * 0.3 + 20; }
 };

@@ -392,7 +392,7 @@ Compiled compile(const Node& node, const Inputs& in) {
   const auto constant = [&](int i) { return graph.value(node.input(size_t(i))).constant(); };
   const bool has_zero = node.has_input(size_t(in.w_zero));
   const auto w = constant(in.w), w_zero = has_zero ? constant(in.w_zero) : std::nullopt;
-  Conv conv{in, WindowAttrs(node), node.i("group", 1)};
+  Conv conv{.in = in, .attrs = WindowAttrs(node), .groups = node.i("group", 1), .packed = {}, .sums = {}};
   Compiled c;
   if (w && (w_zero || !has_zero)) {
     const Bytes bytes{w->data<uint8_t>(), w->dtype() == HRT_INT8};

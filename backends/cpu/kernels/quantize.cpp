@@ -218,6 +218,10 @@ constexpr Op kOps[] = {
      compile<true>},
     {"", "DequantizeLinear", [](const Node& n) { return refusal(n, n.input(0), n.output(0), true); },
      compile<false>},
+    {"com.microsoft", "QuantizeLinear",
+     [](const Node& n) { return refusal(n, n.output(0), n.input(0), false); }, compile<true>},
+    {"com.microsoft", "DequantizeLinear",
+     [](const Node& n) { return refusal(n, n.input(0), n.output(0), true); }, compile<false>},
     {"", "DynamicQuantizeLinear", [](const Node&) { return std::string(); }, compile_dynamic}};
 
 }  // namespace
