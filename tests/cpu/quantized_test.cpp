@@ -561,6 +561,32 @@ TEST_P(CpuQLinear, MeanIsWrong) {
   }
 }
 
+TEST_P(CpuQLinear, LargestIsWrong) {
+  for (int round = 0; round < 40; ++round) {
+    const hrt_dtype t = byte_type();
+    const int64_t h = pick(3, 12), w = pick(3, 40), k = pick(1, 3), s = pick(1, 2), d = pick(1, 2),
+                  pad = pick(0, k - 1);
+    const int64_t reach = (k - 1) * d + 1;
+    if (h + 2 * pad < reach || w + 2 * pad < reach) continue;
+    const int64_t oh = (h + 2 * pad - reach) / s + 1, ow = (w + 2 * pad - reach) / s + 1;
+    const Data x = bytes(t, {2, 3, h, w});
+    const Data y = run_op(isa(), "MaxPool", {x}, Out({2, 3, oh, ow}, t),
+                          {{"kernel_shape", Dims{k, k}},
+                           {"strides", Dims{s, s}},
+                           {"dilations", Dims{d, d}},
+                           {"pads", Dims{pad, pad, pad, pad}}});
+    for (int64_t o = 0; o < 6 * oh * ow; ++o) {
+      int64_t most = -128;
+      for (int64_t i = 0; i < k * k; ++i) {
+        const int64_t r = o / ow % oh * s - pad + i / k * d, c = o % ow * s - pad + i % k * d;
+        if (r >= 0 && r < h && c >= 0 && c < w)
+          most = std::max(most, value(x, (o / ow / oh * h + r) * w + c));
+      }
+      ASSERT_EQ(value(y, o), most) << "round " << round;
+    }
+  }
+}
+
 HRT_FOR_EACH_ISA(CpuQuantized);
 HRT_FOR_EACH_ISA(CpuQLinear);
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 
+#include "backends/cpu/kernels/byte_pool.h"
 #include "backends/cpu/kernels/vec_math.h"
 #include "backends/cpu/kernels/window.h"
 #include "backends/cpu/op.h"
@@ -234,6 +235,7 @@ Step max_plain_step(Pool pool, const Signature& sig, bool column_major) {
 }
 
 Compiled compile_windowed(const Node& node) {
+  if (is_byte_pool(node)) return compile_byte_max_pool(node);
   Compiled c;
   c.widens = true;
   c.arrange = arrange;
