@@ -11,15 +11,15 @@ std::span<const Op> fourier_ops();
 
 const Op* find_op(const Node& node) {
   using Rows = std::span<const Op> (*)();
-  static constexpr Rows kTables[] = {conv_ops,    gemm_ops,           pool_ops,
-                                     view_ops,    elementwise_ops,    softmax_ops,
-                                     norm_ops,    reduce_ops,         movement_ops,
-                                     resize_ops,  recurrent_ops,      fourier_ops,
-                                     einsum_ops,  conv_transpose_ops, deform_conv_ops,
-                                     unpool_ops,  fill_ops,           attention_ops,
-                                     rotary_ops,  skip_norm_ops,      bias_activation_ops,
-                                     nbits_ops,   qconv_ops,          qgemm_ops,
-                                     quantize_ops};
+  static constexpr Rows kTables[] = {conv_ops,     gemm_ops,           pool_ops,
+                                     view_ops,     elementwise_ops,    softmax_ops,
+                                     norm_ops,     reduce_ops,         movement_ops,
+                                     resize_ops,   recurrent_ops,      fourier_ops,
+                                     einsum_ops,   conv_transpose_ops, deform_conv_ops,
+                                     unpool_ops,   fill_ops,           attention_ops,
+                                     rotary_ops,   skip_norm_ops,      bias_activation_ops,
+                                     nbits_ops,    qconv_ops,          qgemm_ops,
+                                     quantize_ops, qlinear_ops};
   for (const Rows rows : kTables)
     for (const Op& op : rows())
       if (node.is(op.name, op.domain)) return &op;

@@ -30,6 +30,8 @@ Tensor random_tensor(const Type& type, std::mt19937& random) {
       break;
     case HRT_INT32: fill<int32_t>(t, random, -9, 9); break;
     case HRT_INT64: fill<int64_t>(t, random, -9, 9); break;
+    case HRT_UINT8: fill<uint8_t>(t, random, 0, 256); break;
+    case HRT_INT8: fill<int8_t>(t, random, -128, 128); break;
     case HRT_BOOL: fill<uint8_t>(t, random, 0, 1.99); break;
     default: ADD_FAILURE() << "no random tensor of " << to_string(type);
   }

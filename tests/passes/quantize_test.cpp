@@ -31,25 +31,27 @@ ValueId input(Model& m, Dims dims) { return dequantize(m, m.input(std::move(dims
 
 std::string quantized(const Build& build) { return optimised(build, kPass); }
 
-// Weights of 6 output channels, each with a scale, and a bias with that of the sums.
-struct Weights {
-  ValueId w, bias;
-  Weights(Model& m, Dims dims, int64_t axis, float bias_scale = 0.02f) {
-    const Floats scale = {0.01f, 0.02f, 0.03f, 0.015f, 0.01f, 0.025f};
-    Floats of_bias;
-    for (const float s : scale) of_bias.push_back(s * bias_scale);
-    w = m.op("DequantizeLinear", {integers(m, HRT_INT8, dims), m.floats({6}, scale)}, {{"axis", axis}});
-    bias = m.op("DequantizeLinear", {integers(m, HRT_INT32, {6}, -300, 601), m.floats({6}, of_bias)},
-                {{"axis", int64_t{0}}});
-  }
-};
+// Weights of 6 output channels, each with a scale; their bias with the scale of the sums, or of others.
+const Floats kScales = {0.01f, 0.02f, 0.03f, 0.015f, 0.01f, 0.025f};
+ValueId weights(Model& m, Dims dims, int64_t axis) {
+  return m.op("DequantizeLinear", {integers(m, HRT_INT8, std::move(dims)), m.floats({6}, kScales)},
+              {{"axis", axis}});
+}
+ValueId bias(Model& m, float x_scale = 0.02f) {
+  Floats scales;
+  for (const float s : kScales) scales.push_back(s * x_scale);
+  return m.op("DequantizeLinear", {integers(m, HRT_INT32, {6}, -300, 601), m.floats({6}, scales)},
+              {{"axis", int64_t{0}}});
+}
 
 TEST(QuantizedOperator, Convolution) {
   const auto build = [](float bias_scale) {
     return [=](Model& m) {
-      const Weights w(m, {6, 4, 3, 3}, 0, bias_scale);
-      m.output(quantize(
-          m, m.op("Conv", {input(m, {1, 4, 7, 7}), w.w, w.bias}, {attr("pads", Ints{1, 1, 1, 1})}), 0.3f));
+      m.output(
+          quantize(m,
+                   m.op("Conv", {input(m, {1, 4, 7, 7}), weights(m, {6, 4, 3, 3}, 0), bias(m, bias_scale)},
+                        {attr("pads", Ints{1, 1, 1, 1})}),
+                   0.3f));
     };
   };
   EXPECT_EQ(quantized(build(0.02f)), "QLinearConv");
@@ -59,8 +61,7 @@ TEST(QuantizedOperator, Convolution) {
 TEST(QuantizedOperator, ConvolutionWithoutZeroPoints) {
   EXPECT_EQ(quantized([](Model& m) {
               const auto x = m.op("DequantizeLinear", {m.input({1, 4, 7, 7}, HRT_INT8), m.scalar(0.02f)});
-              const Weights w(m, {6, 2, 3, 3}, 0);
-              const auto y = m.op("Conv", {x, w.w}, {{"group", int64_t{2}}});
+              const auto y = m.op("Conv", {x, weights(m, {6, 2, 3, 3}, 0)}, {{"group", int64_t{2}}});
               m.output(m.op("QuantizeLinear", {y, m.scalar(0.3f)}));
             }),
             "QLinearConv");
@@ -68,20 +69,19 @@ TEST(QuantizedOperator, ConvolutionWithoutZeroPoints) {
 
 TEST(QuantizedOperator, Matrices) {
   EXPECT_EQ(quantized([](Model& m) {
-              const Weights w(m, {4, 6}, 1);
-              m.output(quantize(m, m.op("MatMul", {input(m, {2, 5, 4}), w.w}), 0.1f));
+              m.output(quantize(m, m.op("MatMul", {input(m, {2, 5, 4}), weights(m, {4, 6}, 1)}), 0.1f));
             }),
             "QLinearMatMul");
   for (const int64_t transposed : {0, 1})
-    EXPECT_EQ(quantized([=](Model& m) {
-                const Weights w(m, transposed ? Dims{6, 4} : Dims{4, 6}, transposed ? 0 : 1);
-                m.output(quantize(m, m.op("Gemm", {input(m, {5, 4}), w.w, w.bias}, {{"transB", transposed}}),
-                                  0.1f));
-              }),
-              "QGemm");
+    EXPECT_EQ(
+        quantized([=](Model& m) {
+          const auto w = weights(m, transposed ? Dims{6, 4} : Dims{4, 6}, transposed ? 0 : 1);
+          m.output(quantize(m, m.op("Gemm", {input(m, {5, 4}), w, bias(m)}, {{"transB", transposed}}), 0.1f));
+        }),
+        "QGemm");
   EXPECT_NE(quantized([](Model& m) {
-              const Weights w(m, {6, 6}, 0);  // scales along what is summed
-              m.output(quantize(m, m.op("MatMul", {input(m, {5, 6}), w.w}), 0.1f));
+              const auto w = weights(m, {6, 6}, 0);  // scales along what is summed
+              m.output(quantize(m, m.op("MatMul", {input(m, {5, 6}), w}), 0.1f));
             }),
             "QLinearMatMul");
 }
