@@ -110,6 +110,8 @@ struct Compiled {
   // Bit i: output 0 may be written over input i: run reads element k of the input before it writes
   // element k of the output, in any partition into threads. Used only when both have the same bytes.
   uint32_t inplace = 0;
+  // In place only where no other operand lies in that memory: run reads others in another order.
+  bool inplace_alone = false;
 
   // Output 0 is input 0 with other dims: no run at all, plain layout.
   bool view = false;
@@ -149,9 +151,9 @@ std::span<const Op> view_ops();         // Reshape, Flatten, Squeeze, Unsqueeze,
 std::span<const Op> elementwise_ops();  // unary, binary, activations, comparisons, Cast, Where, Clip ...
 std::span<const Op> softmax_ops();      // Softmax, LogSoftmax, Hardmax
 std::span<const Op> norm_ops();         // BatchNormalization, LayerNormalization, ...
-std::span<const Op> reduce_ops();       // Reduce*, ArgMax, ArgMin, CumSum
+std::span<const Op> reduce_ops();       // Reduce*, ArgMax, ArgMin
 std::span<const Op> movement_ops();     // Transpose, Concat, Split, Slice, Pad, Gather, Expand, Tile ...
-std::span<const Op> resize_ops();       // Resize, DepthToSpace, SpaceToDepth
+std::span<const Op> resize_ops();       // Resize
 std::span<const Op> einsum_ops();       // Einsum
 std::span<const Op> conv_transpose_ops();
 std::span<const Op> deform_conv_ops();
@@ -165,7 +167,12 @@ std::span<const Op> nbits_ops();            // com.microsoft's MatMulNBits
 std::span<const Op> qconv_ops();            // QLinearConv, ConvInteger
 std::span<const Op> qgemm_ops();            // QLinearMatMul, MatMulInteger, com.microsoft: QGemm ...
 std::span<const Op> quantize_ops();         // QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear
-std::span<const Op> qlinear_ops();  // com.microsoft: QLinearAdd, QLinearConcat, QLinearAveragePool ...
+std::span<const Op> qlinear_ops();     // com.microsoft: QLinearAdd, QLinearConcat, QLinearAveragePool ...
+std::span<const Op> top_k_ops();       // TopK
+std::span<const Op> scatter_ops();     // ScatterElements, ScatterND, TensorScatter
+std::span<const Op> cumulative_ops();  // CumSum, CumProd
+std::span<const Op> arrange_ops();     // OneHot, Trilu, ReverseSequence, CenterCropPad, Range
+std::span<const Op> sample_ops();      // GridSample, RoiAlign
 
 // The row for a node, or NULL.
 const Op* find_op(const Node& node);

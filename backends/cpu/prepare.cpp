@@ -240,7 +240,7 @@ class Planner {
       empty = empty && o.count() == 0;
     }
     if (empty) return;
-    if (uses.out[0] != HRT_NONE) share(node.compiled.inplace, sig, uses);
+    if (uses.out[0] != HRT_NONE) share(node.compiled, sig, uses);
     add_item(node.id, node.name.c_str(), node.compiled.prepare(sig), std::move(uses));
   }
 
@@ -252,15 +252,17 @@ class Planner {
 
   // Lets output 0 overwrite an input with elements at the same places whose memory no other operand looks
   // at. (Equal bytes are not enough: 16 booleans broadcast from 2 int64 would overwrite what is still read.)
-  void share(uint32_t inplace, const Signature& sig, const Uses& uses) {
+  void share(const Compiled& compiled, const Signature& sig, const Uses& uses) {
     Store& out = stores_[uses.out[0]];
     for (size_t i = 0; i < std::min<size_t>(uses.in.size(), 32); ++i) {
-      if (!(inplace >> i & 1) || uses.in[i] == HRT_NONE || stores_[uses.in[i]].bytes != out.bytes) continue;
+      if (!(compiled.inplace >> i & 1) || uses.in[i] == HRT_NONE || stores_[uses.in[i]].bytes != out.bytes)
+        continue;
       if (sig.in[i].dims != sig.out[0].dims || dtype_bytes(sig.in[i].dtype) != dtype_bytes(sig.out[0].dtype))
         continue;
       bool alone = true;
       for (size_t j = 0; j < uses.in.size(); ++j)
-        alone = alone && (uses.in[j] != uses.in[i] || sig.in[j].dims == sig.in[i].dims);
+        alone = alone && (j == i || uses.in[j] != uses.in[i] ||
+                          (!compiled.inplace_alone && sig.in[j].dims == sig.in[i].dims));
       if (!alone) continue;
       out.share = uses.in[i];
       return;

@@ -19,7 +19,9 @@ const Op* find_op(const Node& node) {
                                      unpool_ops,   fill_ops,           attention_ops,
                                      rotary_ops,   skip_norm_ops,      bias_activation_ops,
                                      nbits_ops,    qconv_ops,          qgemm_ops,
-                                     quantize_ops, qlinear_ops};
+                                     quantize_ops, qlinear_ops,        top_k_ops,
+                                     scatter_ops,  cumulative_ops,     arrange_ops,
+                                     sample_ops};
   for (const Rows rows : kTables)
     for (const Op& op : rows())
       if (node.is(op.name, op.domain)) return &op;

@@ -47,8 +47,6 @@ HWY_INLINE To convert(From stored) {
   }
 }
 
-using CastFn = void (*)(const void* x, void* y, int64_t begin, int64_t end);
-
 template <class From, class To>
 void cast_plain(const void* x, void* y, int64_t begin, int64_t end) {
   const From* from = static_cast<const From*>(x);
@@ -97,6 +95,8 @@ CastFn cast_from(hrt_dtype to) {
   }
 }
 
+}  // namespace
+
 CastFn find_cast(hrt_dtype from, hrt_dtype to) {
 #if HWY_CAP_GE256
   if (from == HRT_FLOAT16 && to == HRT_FLOAT32) return half_to_float;
@@ -119,6 +119,8 @@ CastFn find_cast(hrt_dtype from, hrt_dtype to) {
     default: return nullptr;
   }
 }
+
+namespace {
 
 std::string supports(const Node& node) {
   const Graph graph(node.graph());

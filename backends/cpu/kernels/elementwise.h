@@ -10,4 +10,8 @@ std::span<const Op> unary_ops();   // activations, elementary functions, Clip, N
 std::span<const Op> binary_ops();  // arithmetic, comparisons, logic, PRelu, Where, variadic Sum ...
 std::span<const Op> cast_ops();    // Cast, CastLike
 
+// Converts elements begin ... end of x, as Cast does; NULL when it cannot.
+using CastFn = void (*)(const void* x, void* y, int64_t begin, int64_t end);
+CastFn find_cast(hrt_dtype from, hrt_dtype to);
+
 }  // namespace hrt::cpu

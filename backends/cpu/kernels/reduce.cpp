@@ -453,8 +453,12 @@ ArgFn find_arg(hrt_dtype dtype, bool max, bool last) {
     case HRT_FLOAT64: return arg_fn<double>(max, last);
     case HRT_INT8: return arg_fn<int8_t>(max, last);
     case HRT_UINT8: return arg_fn<uint8_t>(max, last);
+    case HRT_INT16: return arg_fn<int16_t>(max, last);
+    case HRT_UINT16: return arg_fn<uint16_t>(max, last);
     case HRT_INT32: return arg_fn<int32_t>(max, last);
+    case HRT_UINT32: return arg_fn<uint32_t>(max, last);
     case HRT_INT64: return arg_fn<int64_t>(max, last);
+    case HRT_UINT64: return arg_fn<uint64_t>(max, last);
     default: return nullptr;
   }
 }
