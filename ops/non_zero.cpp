@@ -15,8 +15,14 @@ void infer(const Infer& c) {
 Dims positions(const Tensor& x) {
   Dims found;
   auto collect = [&](auto&& nonzero) {
-    for (int64_t i = 0; i < x.size(); ++i)
-      if (nonzero(i)) found.push_back(i);
+    int64_t count = 0, at = 0;
+    for (int64_t i = 0, n = x.size(); i < n; ++i) count += nonzero(i);
+    found.resize(size_t(count) + 1);  // one more: what follows the last is written, too
+    for (int64_t i = 0; at < count; ++i) {
+      found[size_t(at)] = i;
+      at += nonzero(i);
+    }
+    found.pop_back();
   };
   if (x.dtype() == HRT_STRING)
     collect([&](int64_t i) { return !x.string(i).empty(); });
@@ -25,18 +31,22 @@ Dims positions(const Tensor& x) {
   else if (x.dtype() == HRT_COMPLEX128)
     collect([&](int64_t i) { return x.data<std::complex<double>>()[i] != 0.0; });
   else
-    collect([read = Reader(x)](int64_t i) { return read(i) != 0; });
+    dispatch_layout(x.dtype(), [&]<class L>() {
+      collect([p = x.raw()](int64_t i) { return double(L::get(p, i)) != 0; });
+    });
   return found;
 }
 
 void compute(const Kernel& c) {
   const Tensor x = c.input(0);
-  const Dims found = positions(x), strides = strides_of(x.dims());
-  const int64_t n = int64_t(found.size());
+  Dims rest = positions(x);
+  const int64_t n = int64_t(rest.size());
   const Tensor y = c.output(0, HRT_INT64, Dims{x.rank(), n});
-  for (int d = 0; d < x.rank(); ++d)
-    for (int64_t i = 0; i < n; ++i)
-      y.data<int64_t>()[d * n + i] = found[size_t(i)] / strides[size_t(d)] % x.dim(d);
+  for (int d = x.rank(); d-- > 0;)
+    for (int64_t i = 0; i < n; ++i) {
+      y.data<int64_t>()[d * n + i] = rest[size_t(i)] % x.dim(d);
+      rest[size_t(i)] /= x.dim(d);
+    }
 }
 
 const Register non_zero(Op{

@@ -34,21 +34,41 @@ int order(const std::complex<T>& a, const std::complex<T>& b) {
   return real ? real : order(a.imag(), b.imag());
 }
 
-std::function<int(int64_t, int64_t)> element_order(const Tensor& x) {
-  std::function<int(int64_t, int64_t)> f;
+// Calls f with a function that compares two elements of x.
+template <class F>
+void with_order(const Tensor& x, F&& f) {
   if (x.dtype() == HRT_STRING)
-    f = [x](int64_t a, int64_t b) { return order(x.string(a), x.string(b)); };
+    f([x](int64_t a, int64_t b) { return order(x.string(a), x.string(b)); });
   else if (x.dtype() == HRT_COMPLEX64)
-    f = [p = x.data<std::complex<float>>()](int64_t a, int64_t b) { return order(p[a], p[b]); };
+    f([p = x.data<std::complex<float>>()](int64_t a, int64_t b) { return order(p[a], p[b]); });
   else if (x.dtype() == HRT_COMPLEX128)
-    f = [p = x.data<std::complex<double>>()](int64_t a, int64_t b) { return order(p[a], p[b]); };
+    f([p = x.data<std::complex<double>>()](int64_t a, int64_t b) { return order(p[a], p[b]); });
   else
     dispatch_layout(x.dtype(), [&]<class L>() {
       using V = typename L::value;
       using A = std::conditional_t<std::is_arithmetic_v<V>, V, float>;
-      f = [p = x.raw()](int64_t a, int64_t b) { return order(A(L::get(p, a)), A(L::get(p, b))); };
+      f([p = x.raw()](int64_t a, int64_t b) { return order(A(L::get(p, a)), A(L::get(p, b))); });
     });
-  return f;
+}
+
+// Slices that are equal, in the order of their values.
+struct Groups {
+  Dims first;  // of every unique slice: where it occurs first
+  Dims group;  // of every slice: which unique one it is
+};
+
+template <class Compare>  // of slices: negative, 0, positive
+Groups group_slices(int64_t n, Compare compare) {
+  Dims sorted(static_cast<size_t>(n));
+  std::iota(sorted.begin(), sorted.end(), 0);
+  std::stable_sort(sorted.begin(), sorted.end(), [&](int64_t a, int64_t b) { return compare(a, b) < 0; });
+  Groups g;
+  g.group.resize(sorted.size());
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    if (i == 0 || compare(sorted[i - 1], sorted[i]) != 0) g.first.push_back(sorted[i]);
+    g.group[size_t(sorted[i])] = int64_t(g.first.size()) - 1;
+  }
+  return g;
 }
 
 void write(const Kernel& c, uint32_t output, const Dims& values) {
@@ -68,24 +88,20 @@ void compute(const Kernel& c) {
   const int64_t n = dims[axis];
   const int64_t outer = element_count(std::span(dims).first(axis));
   const int64_t inner = element_count(std::span(dims).subspan(axis + 1));
-  const auto compare = element_order(x);
-  auto compare_slices = [&](int64_t a, int64_t b) {
-    for (int64_t o = 0; o < outer; ++o)
-      for (int64_t i = 0; i < inner; ++i)
-        if (const int r = compare((o * n + a) * inner + i, (o * n + b) * inner + i)) return r;
-    return 0;
-  };
-
-  Dims sorted(static_cast<size_t>(n));
-  std::iota(sorted.begin(), sorted.end(), 0);
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [&](int64_t a, int64_t b) { return compare_slices(a, b) < 0; });
-  Dims first;                          // of every unique slice: where it occurs first
-  Dims group(static_cast<size_t>(n));  // of every slice: which unique one it is
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    if (i == 0 || compare_slices(sorted[i - 1], sorted[i]) != 0) first.push_back(sorted[i]);
-    group[size_t(sorted[i])] = int64_t(first.size()) - 1;
-  }
+  Groups groups;
+  with_order(x, [&](auto compare) {
+    if (outer * inner == 1) {
+      groups = group_slices(n, compare);
+      return;
+    }
+    groups = group_slices(n, [&](int64_t a, int64_t b) {
+      for (int64_t o = 0; o < outer; ++o)
+        for (int64_t i = 0; i < inner; ++i)
+          if (const int r = compare((o * n + a) * inner + i, (o * n + b) * inner + i)) return r;
+      return 0;
+    });
+  });
+  const auto& [first, group] = groups;
   const size_t count = first.size();
   Dims by_output(count), place(count);  // which unique slice an output position has, and the reverse
   std::iota(by_output.begin(), by_output.end(), 0);

@@ -123,6 +123,46 @@ def movement(rng):
     yield Case("SpaceToDepth", [floats(rng, (2, 3, 4, 6))], blocksize=2)
 
 
+def picking(rng):
+    rank = int(rng.integers(1, 4))
+    dims = shape(rng, rank, 40)
+    axis = int(rng.integers(-rank, rank))
+    length = dims[axis]
+    x = floats(rng, dims).round(1)
+    for kind in (np.float32, np.int64, np.float64, np.int32):
+        yield Case("TopK", [x.astype(kind), np.array([rng.integers(1, length + 1)])], 2, constants=(1,), axis=axis,
+                   largest=int(rng.integers(0, 2)))
+    taken = tuple(int(rng.integers(1, d + 1)) for d in dims)
+    index = rng.integers(-length, length, taken)
+    yield Case("GatherElements", [x, index], axis=axis)
+    for reduction in ("none", "add", "mul", "max", "min"):
+        # "none" with an element twice is not defined
+        which = np.argsort(rng.random(dims), axis=axis) if reduction == "none" else index
+        yield Case("ScatterElements", [x, which, floats(rng, which.shape)], axis=axis, reduction=reduction)
+    depth = int(rng.integers(1, rank + 1))
+    tuples = np.stack([rng.integers(-d, d, 6) for d in dims[:depth]], axis=1)
+    yield Case("GatherND", [x, tuples])
+    for reduction in ("add", "mul", "max", "min"):
+        yield Case("ScatterND", [x, tuples, floats(rng, (6,) + dims[depth:])], reduction=reduction)
+    yield Case("CumSum", [x, np.array(axis)], constants=(1,), exclusive=int(rng.integers(0, 2)), reverse=int(rng.integers(0, 2)))
+    yield Case("OneHot", [rng.integers(-9, 9, dims), np.array(9), np.array([2, 5], np.float32)], constants=(1,), axis=axis)
+    yield Case("Trilu", [floats(rng, shape(rng, 3)), np.array(rng.integers(-5, 5))], upper=int(rng.integers(0, 2)))
+    yield Case("ReverseSequence", [floats(rng, (5, 4, 3)), rng.integers(1, 6, 4)])
+    yield Case("CenterCropPad", [x, rng.integers(1, 50, rank)], constants=(1,))
+    yield Case("NonZero", [(x > 1).astype(np.float32)])
+    yield Case("Unique", [x], 4)
+    corners = rng.uniform(0, 9, (1, 60, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(-3, 3, (1, 60, 2))], 2).astype(np.float32)
+    yield Case("NonMaxSuppression", [boxes, rng.random((1, 3, 60)).round(1).astype(np.float32), np.array([int(rng.integers(1, 50))]),
+                                     np.array([0.4], np.float32), np.array([0.25], np.float32)])
+    for mode in ("linear", "nearest", "cubic"):
+        yield Case("GridSample", [floats(rng, (2, 3, 6, 7)), floats(rng, (2, 5, 9, 2), -1.2, 1.2)], mode=mode,
+                   padding_mode=str(rng.choice(["zeros", "border", "reflection"])), align_corners=int(rng.integers(0, 2)))
+    rois = floats(rng, (4, 2), 0, 8)
+    yield Case("RoiAlign", [floats(rng, (2, 3, 9, 11)), np.concatenate([rois, rois + floats(rng, (4, 2), 0, 9)], 1), rng.integers(0, 2, 4)],
+               output_height=3, output_width=5, sampling_ratio=int(rng.integers(0, 3)))
+
+
 def resize(rng):
     """Leaves out what the standard and ONNX Runtime see differently: fractional lengths of the output, and
     ties of nearest that only rounding decides."""
@@ -138,6 +178,13 @@ def resize(rng):
                 attrs["nearest_mode"] = str(rng.choice(["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]))
             yield Case("Resize", [floats(rng, dims), None, None, sizes], constants=(3,), **attrs)
             yield Case("Resize", [floats(rng, dims), None, scales], constants=(2,), **attrs)
+    small = np.array(dims[:2] + tuple(rng.integers(1, d + 1) for d in dims[2:]))
+    for mode in ("linear", "cubic"):
+        yield Case("Resize", [floats(rng, dims), None, None, small], constants=(3,), mode=mode, antialias=1)
+    region = np.array([0, 0, 0.1, 0.2, 1, 1, 0.8, 1.1], np.float32)
+    sizes = np.array(dims[:2] + (int(rng.integers(2, 9)), int(rng.integers(2, 9))))
+    yield Case("Resize", [floats(rng, (1, 2, 9, 8)), region, None, np.array([1, 2, *sizes[2:]])], constants=(1, 3), mode="linear",
+               coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=0.5)
 
 
 def recurrent(rng):
@@ -292,7 +339,7 @@ def main():
         root = args.keep or pathlib.Path(temporary)
         made = refused = 0
         for _ in range(args.count):
-            for family in (elementwise, normalisation, movement, resize, recurrent, transformers):
+            for family in (elementwise, normalisation, movement, resize, recurrent, transformers, picking):
                 if args.family not in family.__name__:
                     continue
                 for case in family(rng):

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resize against the definition, axis by axis, in double precision.
+#include <limits>
+
 #include "tests/cpu/one_op.h"
 
 namespace hrt::test {
@@ -11,10 +13,19 @@ struct Case {
   std::string mode, coordinates, nearest = "round_prefer_floor";
   bool exclude_outside = false;
   double a = -0.75;
+  bool antialias = false;
+  std::vector<float> roi = {};  // begin of every axis, then the ends; tf_crop_and_resize
 };
 
-double position(const Case& c, double x, double scale, int64_t in, int64_t out) {
+constexpr float kExtrapolation = 0.375f;
+
+double position(const Case& c, double x, double scale, int64_t in, int64_t out, size_t axis) {
   const double length = scale * double(in);
+  if (!c.roi.empty()) {
+    const double begin = c.roi[axis], end = c.roi[axis + c.roi.size() / 2], last = double(in - 1);
+    if (length == 1) return (begin + end) / 2 * last;
+    return begin * last + x * (end - begin) * last / (length - 1);
+  }
   if (c.coordinates == "align_corners") return length == 1 ? 0 : x * double(in - 1) / (length - 1);
   if (c.coordinates == "asymmetric") return x / scale;
   if (c.coordinates == "pytorch_half_pixel" && length <= 1) return 0;
@@ -23,8 +34,8 @@ double position(const Case& c, double x, double scale, int64_t in, int64_t out) 
   return shift + (x + 0.5) / scale - 0.5;
 }
 
-double weight(const Case& c, double at, int64_t i) {
-  const double d = std::fabs(at - double(i));
+double weight(const Case& c, double at, int64_t i, double shrink) {
+  const double d = std::fabs(at - double(i)) * shrink;
   if (c.mode == "linear") return std::max(0.0, 1 - d);
   const double a = c.a;
   if (d <= 1) return (a + 2) * d * d * d - (a + 3) * d * d + 1;
@@ -44,7 +55,8 @@ std::vector<double> resize_axis(const Case& c, const std::vector<double>& x, Dim
       from[axis] = std::clamp<int64_t>(i, 0, n - 1);
       return x[size_t(offset(dims, from))];
     };
-    double p = position(c, double(to[axis]), scale, n, out);
+    double p = position(c, double(to[axis]), scale, n, out, axis);
+    if (!c.roi.empty() && (p < 0 || p > double(n - 1))) return y.push_back(double(kExtrapolation));
     if (c.mode == "nearest") {
       p = float(p);  // a tie is one to the precision of the scales
       const double r = c.nearest == "floor"                ? std::floor(p)
@@ -54,13 +66,15 @@ std::vector<double> resize_axis(const Case& c, const std::vector<double>& x, Dim
       y.push_back(at(int64_t(r)));
       return;
     }
+    const double shrink = c.antialias ? std::min(scale, 1.0) : 1;
+    const int64_t reach = int64_t(2 / shrink) + 2;
     double sum = 0, total = 0;
-    for (int64_t i = int64_t(std::floor(p)) - 2; i <= int64_t(std::floor(p)) + 3; ++i) {
+    for (int64_t i = int64_t(std::floor(p)) - reach; i <= int64_t(std::floor(p)) + reach; ++i) {
       if (c.exclude_outside && (i < 0 || i >= n)) continue;
-      sum += weight(c, p, i) * at(i);
-      total += weight(c, p, i);
+      sum += weight(c, p, i, shrink) * at(i);
+      total += weight(c, p, i, shrink);
     }
-    y.push_back(c.exclude_outside ? sum / total : sum);
+    y.push_back(c.exclude_outside || c.antialias ? sum / total : sum);
   });
   return y;
 }
@@ -78,6 +92,9 @@ std::vector<Case> cases() {
   all.push_back({"cubic", "half_pixel", "", true});
   all.push_back({"cubic", "asymmetric", "", true, -0.5});
   all.push_back({"linear", "half_pixel", "", true});
+  for (const bool exclude : {false, true})
+    for (const char* mode : {"linear", "cubic"}) all.push_back({mode, "half_pixel", "", exclude, -0.5, true});
+  all.push_back({"linear", "align_corners", "", false, -0.75, true});
   return all;
 }
 
@@ -86,24 +103,35 @@ std::vector<Attr> attrs_of(const Case& c) {
   if (c.mode == "nearest") a.push_back({"nearest_mode", c.nearest});
   if (c.exclude_outside) a.push_back({"exclude_outside", 1});
   if (c.a != -0.75) a.push_back({"cubic_coeff_a", float(c.a)});
+  if (c.antialias) a.push_back({"antialias", 1});
+  if (!c.roi.empty()) a.push_back({"extrapolation_value", kExtrapolation});
   return a;
 }
 
-void check(const std::string& isa, const Case& c, const Dims& in, const std::vector<float>& scales,
-           bool by_size) {
-  const Data x = random(in, 1);
+// The result by the definition, and its shape.
+std::pair<std::vector<double>, Dims> wanted(const Case& c, const Data& x, const std::vector<float>& scales,
+                                            bool by_size) {
+  const Dims& in = x.dims;
   Dims out, now = in;
   std::vector<double> want;
   for (const float v : x.floats()) want.push_back(v);
   for (size_t d = 0; d < in.size(); ++d) {
     out.push_back(int64_t(std::floor(float(in[d]) * scales[d])));
     const double scale = by_size ? double(out[d]) / double(in[d]) : double(scales[d]);
-    if (scale != 1) want = resize_axis(c, want, now, d, out[d], scale);
+    if (scale != 1 || !c.roi.empty()) want = resize_axis(c, want, now, d, out[d], scale);
     now[d] = out[d];
   }
+  return {want, out};
+}
+
+void check(const std::string& isa, const Case& c, const Dims& in, const std::vector<float>& scales,
+           bool by_size) {
+  const Data x = random(in, 1);
+  const auto [want, out] = wanted(c, x, scales, by_size);
   const Data s(Dims{int64_t(scales.size())}, scales);
+  const Data roi = c.roi.empty() ? absent() : Data(Dims{int64_t(c.roi.size())}, c.roi);
   const std::vector<Data> inputs =
-      by_size ? std::vector<Data>{x, absent(), absent(), ints(out)} : std::vector<Data>{x, absent(), s};
+      by_size ? std::vector<Data>{x, roi, absent(), ints(out)} : std::vector<Data>{x, roi, s};
   const std::string what = c.mode + " " + c.coordinates + " " + c.nearest;
   const double tolerance = c.mode == "nearest" ? 0 : 4e-6;
   expect_near(run_op(isa, "Resize", inputs, out, attrs_of(c), 14, 2), want, tolerance, tolerance, what);
@@ -158,14 +186,82 @@ TEST_P(CpuResize, AxesOrPolicyIsIgnored) {
   expect_near(y, want, 2e-6, 2e-6, "not_larger");
 }
 
-TEST_P(CpuResize, WhatIsNotDoneIsTaken) {
+TEST_P(CpuResize, CropIsWrong) {
+  for (const char* mode : {"nearest", "linear", "cubic"})
+    for (const bool by_size : {false, true}) {
+      Case c{mode, "tf_crop_and_resize"};
+      c.roi = {0, 0, 0.2f, 0.3f, 1, 1, 0.7f, 0.9f};
+      check(isa(), c, {1, 2, 7, 9}, {1, 1, 1, 1}, by_size);
+      check(isa(), c, {2, 3, 7, 40}, {1, 1, 2, 0.6f}, by_size);
+      c.roi = {0, 0, -0.3f, 0.9f, 1, 1, 1.2f, 0.1f};  // beyond the ends; backwards
+      check(isa(), c, {1, 19, 7, 40}, {1, 1, 1.5f, 2}, by_size);
+      check(isa(), c, {1, 2, 7, 9000}, {1, 1, 1, 0.7f}, by_size);
+      c.roi = {0, 0.5f, 0, 0, 1, 2, 1, 1};
+      check(isa(), c, {1, 5, 3, 4}, {1, 2, 1, 1}, by_size);
+    }
   const Data x = random({1, 1, 4, 6}, 1), s(Dims{4}, std::vector<float>{1, 1, 2, 2});
-  const auto reason = [&](std::vector<Attr> attrs) {
-    return refusal(isa(), "Resize", {x, absent(), s}, Out({1, 1, 8, 12}), attrs);
-  };
-  EXPECT_NE(reason({{"coordinate_transformation_mode", "tf_crop_and_resize"}}).find("tf_crop_and_resize"),
+  EXPECT_NE(refusal(isa(), "Resize", {x, random({8}, 1), s}, Out({1, 1, 8, 12}),
+                    {{"coordinate_transformation_mode", "tf_crop_and_resize"}})
+                .find("roi"),
             std::string::npos);
-  EXPECT_NE(reason({{"mode", "linear"}, {"antialias", 1}}).find("antialias"), std::string::npos);
+}
+
+TEST_P(CpuResize, ManyTapsAreWrong) {  // more than one plan combines
+  Case c{"cubic", "half_pixel"};
+  c.antialias = true;
+  check(isa(), c, {1, 20, 30, 40}, {1, 0.1f, 0.2f, 0.3f}, true);
+  check(isa(), c, {24, 12, 10, 12}, {0.25f, 0.5f, 0.2f, 0.5f}, false);
+  check(isa(), c, {2, 9, 8, 7, 5}, {1, 0.4f, 0.5f, 0.6f, 2}, true);
+}
+
+TEST_P(CpuResize, OtherTypesAreWrong) {
+  const auto check_type = [&]<class T>(T, double tolerance) {
+    for (const char* mode : {"linear", "cubic"})
+      for (const bool antialias : {false, true}) {
+        const std::vector<float> scales = {1, 1, antialias ? 0.3f : 1.7f, 2.5f};
+        Case c{mode, "half_pixel"};
+        c.antialias = antialias;
+        Data x(HRT_FLOAT32, {1, 3, 9, 20}), narrow(dtype_of<T>, x.dims);
+        for (int64_t i = 0; i < count(x.dims); ++i)
+          x.as<float>()[i] = narrow.as<T>()[i] = T(float(pick(std::is_unsigned_v<T> ? 0 : -120, 127)));
+        const auto [want, out] = wanted(c, x, scales, false);
+        const Data y = run_op(isa(), "Resize", {narrow, absent(), Data(Dims{4}, scales)},
+                              Out(out, dtype_of<T>), attrs_of(c), 14, 2);
+        for (size_t i = 0; i < want.size(); ++i) {
+          double v = want[i];
+          if constexpr (std::is_integral_v<T>)
+            v = std::clamp(v, double(std::numeric_limits<T>::min()), double(std::numeric_limits<T>::max()));
+          ASSERT_NEAR(float(y.as<T>()[i]), v, tolerance * (1 + std::fabs(v)))
+              << dtype_name(dtype_of<T>) << mode;
+        }
+      }
+  };
+  check_type(uint8_t(), 0.5001);
+  check_type(int8_t(), 0.5001);
+  check_type(uint16_t(), 0.5001);
+  check_type(int16_t(), 0.5001);
+  check_type(float16(), 1e-3);
+  check_type(bfloat16(), 8e-3);
+}
+
+TEST_P(CpuResize, HostileScaleIsTaken) {
+  const Data x = random({1, 1, 4, 6}, 1);
+  const auto message = [&](std::vector<float> scales, std::vector<Attr> attrs) -> std::string {
+    try {
+      const Data s(Dims{int64_t(scales.size())}, scales);
+      try_ops(isa(), "Resize", {x, absent(), s}, {Out({1, 1, 8, 12})}, attrs, 4);
+    } catch (const Failure& f) {
+      return f.message;
+    }
+    return "";
+  };
+  EXPECT_EQ(message({1, 1, 2, 2}, {}), "");
+  EXPECT_NE(message({1, 1, -2, 2}, {}).find("Resize"), std::string::npos);
+  EXPECT_NE(message({1, 1, 0, 2}, {{"mode", "linear"}}), "");
+  EXPECT_NE(message({1, 1, std::numeric_limits<float>::quiet_NaN(), 2}, {{"mode", "linear"}}), "");
+  EXPECT_NE(message({1, 1, 1e-30f, 2}, {{"mode", "linear"}, {"antialias", 1}}), "");
+  EXPECT_NE(message({1, 1, 2}, {}), "");
+  EXPECT_NE(message({1, 1, 2, 2}, {{"axes", Dims{0, 1, 2, 9}}}), "");
 }
 
 HRT_FOR_EACH_ISA(CpuResize);

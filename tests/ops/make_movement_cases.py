@@ -226,6 +226,14 @@ def boxes():
     case(f, "corners", "NonMaxSuppression", [b, s, i64(3), f32(0.3), f32(0.2)])
     case(f, "centers", "NonMaxSuppression", [b, s, i64(8), f32(0.1)], {"center_point_box": 1})
     case(f, "none", "NonMaxSuppression", [b, s])
+    own = np.random.default_rng(5)  # what follows must not change the cases of other sections
+    corners = own.uniform(0, 50, (1, 120, 2))
+    many = np.concatenate([corners, corners + own.uniform(-9, 9, (1, 120, 2))], 2).round(1).astype(np.float32)
+    many[0, ::17, 2:] = many[0, ::17, :2]  # no area
+    ties = own.uniform(0, 1, (1, 2, 120)).round(1).astype(np.float32)
+    case(f, "many_with_ties", "NonMaxSuppression", [many, ties, i64(100), f32(0.25), f32(0.15)])
+    signed = np.where(own.random((1, 1, 120)) < 0.5, np.float32(-0.0), own.choice(f32(0, -1, 0.5, -0.5), (1, 1, 120)))
+    case(f, "signed_zeros", "NonMaxSuppression", [many, signed.astype(np.float32), i64(50), f32(0), f32(-0.7)])
 
 
 def quantizing():

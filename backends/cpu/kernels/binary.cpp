@@ -2,6 +2,7 @@
 // Functions of two tensors (or of more, two by two), element by element with numpy broadcasting. The
 // loop nest (broadcast.h) leaves rows in which each input is contiguous or one repeated element: the
 // inner loops are those four cases.
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -481,6 +482,7 @@ RowsFn find_where(hrt_dtype dtype) {
     case 2: return where_rows<uint16_t>;
     case 4: return where_rows<uint32_t>;
     case 8: return where_rows<uint64_t>;
+    case 16: return where_rows<std::array<uint64_t, 2>>;
     default: return nullptr;
   }
 }

@@ -215,7 +215,7 @@ struct Region {
 };
 
 // One axis of a region. Bin i takes index[i * taps + t] with weight[i * taps + t], t < taps: two for each
-// sample; those of samples outside of the map weigh nothing and are not looked at.
+// sample or, where that is less, one for each element of the map. What weighs nothing is not looked at.
 struct Bins {
   int64_t taps = 0;
   int32_t* index;
@@ -227,27 +227,34 @@ int64_t samples(const Region& s, double length, int64_t bins) {
   return s.ratio > 0 ? s.ratio : std::max<int64_t>(int64_t(std::ceil(length / double(bins))), 0);
 }
 
+int64_t tap_count(int64_t points, int64_t size) { return std::min(2 * points, size); }
+
 void fill_bins(Bins& b, double start, double length, int64_t bins, int64_t points, int64_t size) {
-  b.taps = 2 * points;
-  std::fill_n(b.index, b.taps * bins, 0);
-  std::fill_n(b.weight, b.taps * bins, 0.0f);
+  b.taps = tap_count(points, size);
   b.low = std::numeric_limits<int32_t>::max();
   b.high = -1;
-  for (int64_t i = 0; i < bins; ++i)
+  std::fill_n(b.weight, b.taps * bins, 0.0f);
+  for (int64_t i = 0; i < bins; ++i) {
+    int32_t* const index = b.index + i * b.taps;
+    float* const weight = b.weight + i * b.taps;
+    const bool all = b.taps == size;
+    const auto add = [&](int64_t tap, int32_t element, double part) {
+      const int64_t t = all ? element : tap;
+      index[t] = element;
+      weight[t] += float(part / double(points));
+    };
+    for (int64_t t = 0; t < b.taps; ++t) index[t] = all ? int32_t(t) : 0;
     for (int64_t p = 0; p < points; ++p) {
       double v = start + (double(i) + (double(p) + 0.5) / double(points)) * (length / double(bins));
       if (!(v >= -1 && v <= double(size))) continue;
       v = std::clamp(v, 0.0, double(size - 1));
       const int32_t low = int32_t(v), high = int32_t(std::min<int64_t>(low + 1, size - 1));
-      const float part = float(v - low);
-      const int64_t slot = i * b.taps + 2 * p;
-      b.index[slot] = low;
-      b.index[slot + 1] = high;
-      b.weight[slot] = (1 - part) / float(points);
-      b.weight[slot + 1] = part / float(points);
+      add(2 * p, low, 1 - (v - low));
+      add(2 * p + 1, high, v - low);
       b.low = std::min(b.low, low);
       b.high = std::max(b.high, high);
     }
+  }
 }
 
 // All bins of one channel. line has room for the map's width.
@@ -277,14 +284,16 @@ void pool_channel(const Region& s, const Bins& h, const Bins& w, const float* pl
   }
 }
 
-// Room for the tables of both axes of a region with that many samples in a bin, and a line.
-int64_t region_floats(const Region& s, int64_t points) {
-  return round_up(4 * points * (s.rows + s.columns) + s.width + kLanes, 16);
-}
+// A bin has at most so many samples along an axis.
+constexpr int64_t kMaxSamples = 1 << 16;
 
-// A bin has at most so many samples along an axis where the node leaves it to the region's size. Their number
-// is data, and so would be the room for them: larger regions are an error.
-constexpr int64_t kMaxSamples = 256;
+// Room for the tables of both axes of a region, and a line.
+int64_t region_floats(const Region& s) {
+  const int64_t points = s.ratio > 0 ? s.ratio : kMaxSamples;
+  const int64_t rows = s.rows * tap_count(points, s.height), columns = s.columns * tap_count(points, s.width);
+  if (rows + columns > (1 << 26)) unsupported("regions of ", s.rows, " x ", s.columns, " bins");
+  return round_up(2 * (rows + columns) + s.width + kLanes, 16);
+}
 
 struct Ends {
   double start, length;
@@ -301,7 +310,7 @@ void check_region(const Region& s, const float* roi, int64_t item, int64_t batch
     require(std::fabs(roi[k]) < 0x1p60f, "region ", r, " has the coordinate ", roi[k]);
   const double wanted = std::max(ends(s, roi[1], roi[3]).length / double(s.rows),
                                  ends(s, roi[0], roi[2]).length / double(s.columns));
-  require(s.ratio > 0 || wanted <= kMaxSamples, "a bin of region ", r, " has ", wanted,
+  require(s.ratio > 0 || wanted <= double(kMaxSamples), "a bin of region ", r, " has ", wanted,
           " samples along an axis");
 }
 
@@ -314,8 +323,12 @@ Compiled roi_compile(const Node& node) {
   base.ratio = node.i("sampling_ratio", 0);
   base.scale = node.f("spatial_scale", 1);
   base.half_pixel = how == "half_pixel";
-  for (const int64_t v : {base.rows, base.columns, base.ratio + 1})
-    require(v >= 1 && v <= 1 << 20, "output_height, output_width or sampling_ratio of ", v);
+  const auto check = [](const char* what, int64_t v, int64_t low) {
+    require(v >= low && v <= kMaxSamples, what, " is ", v);
+  };
+  check("output_height", base.rows, 1);
+  check("output_width", base.columns, 1);
+  check("sampling_ratio", base.ratio, 0);
   Compiled c;
   c.prepare = [base](const Signature& sig) -> Step {
     const Dims &x = sig.in[0].dims, &rois = sig.in[1].dims;
@@ -329,7 +342,7 @@ Compiled roi_compile(const Node& node) {
     s.width = x[3];
     if (s.height * s.width > (1 << 30)) unsupported("a map of shape ", x);
     const int64_t pieces = std::min<int64_t>(rois[0], int64_t(sdk::g_host.run->concurrency()));
-    const int64_t room = region_floats(s, s.ratio > 0 ? s.ratio : kMaxSamples);
+    const int64_t room = region_floats(s);
     return {[s, pieces, room, batch = x[0], regions = rois[0]](const Buffers& b) {
               const float *x = b.input<float>(0), *rois = b.input<float>(1);
               const auto* item = b.input<int64_t>(2);
@@ -342,7 +355,7 @@ Compiled roi_compile(const Node& node) {
                   const Ends v = ends(s, roi[1], roi[3]), u = ends(s, roi[0], roi[2]);
                   float* memory = reinterpret_cast<float*>(b.workspace) + r / each * room;
                   const auto table = [&](const Ends& e, int64_t n, int64_t size) {
-                    const int64_t points = samples(s, e.length, n), count = 2 * points * n;
+                    const int64_t points = samples(s, e.length, n), count = tap_count(points, size) * n;
                     Bins t;
                     t.weight = memory;
                     t.index = reinterpret_cast<int32_t*>(memory + count);
