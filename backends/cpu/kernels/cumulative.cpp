@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CumSum, CumProd: running sum and product along an axis. Each line is added up in order, whatever lies
 // beside it; lines that are neighbours advance together, in groups whose sums stay in registers and L1.
-#include "backends/cpu/kernels/indices.h"
+#include <cstring>
+
 #include "backends/cpu/kernels/loops.h"
 #include "backends/cpu/kernels/movement.h"
 
@@ -31,39 +32,40 @@ struct Multiply {
   }
 };
 
-// `count` lines side by side, from x to y. The loop over lines is the inner one and becomes vector code.
+// kLines lines side by side, from x to y, which may be x. The loops over lines become vector code.
 template <class T, class F, int64_t kLines>
-void scan(const Shape& s, const T* x, T* y, int64_t count, Sum<T> start) {
-  if constexpr (kLines == 1) count = 1;
+void scan(const Shape& s, const T* x, T* y, Sum<T> start) {
   Sum<T> sum[kLines];
   std::fill_n(sum, kLines, start);
+  const bool exclusive = s.exclusive;
   for (int64_t k = 0; k < s.n; ++k) {
     const int64_t at = (s.reverse ? s.n - 1 - k : k) * s.inner;
-    T in[kLines] = {}, out[kLines];  // that x may be y is seen to be of no matter
-    std::copy_n(x + at, count, in);
+    T in[kLines], out[kLines];
+    std::memcpy(in, x + at, sizeof in);
     for (int64_t c = 0; c < kLines; ++c) {
       const Sum<T> next = F()(sum[c], Sum<T>(in[c]));
-      out[c] = T(s.exclusive ? sum[c] : next);
+      out[c] = T(exclusive ? sum[c] : next);
       sum[c] = next;
     }
-    std::copy_n(out, count, y + at);
+    std::memcpy(y + at, out, sizeof out);
   }
 }
 
 template <class T, class F>
 void run(const Shape& s, const void* x, void* y) {
-  constexpr int64_t kLines = 64;
+  constexpr int64_t kGroup = 64;
   constexpr Sum<T> kStart = std::is_same_v<F, Multiply> ? 1 : 0;
-  const int64_t groups = ceil_div(s.inner, kLines);
-  parallel(s.outer * groups, 5 + double(s.n * std::min(s.inner, kLines)), [&](int64_t begin, int64_t end) {
+  const int64_t groups = ceil_div(s.inner, kGroup);
+  parallel(s.outer * groups, 5 + double(s.n * std::min(s.inner, kGroup)), [&](int64_t begin, int64_t end) {
     for (int64_t g = begin; g < end; ++g) {
-      const int64_t first = g % groups * kLines, at = g / groups * s.n * s.inner + first;
+      const int64_t first = g % groups * kGroup, count = std::min(kGroup, s.inner - first);
+      const int64_t at = g / groups * s.n * s.inner + first;
       const T* from = static_cast<const T*>(x) + at;
       T* to = static_cast<T*>(y) + at;
-      if (s.inner == 1)
-        scan<T, F, 1>(s, from, to, 1, kStart);
-      else
-        scan<T, F, kLines>(s, from, to, std::min(kLines, s.inner - first), kStart);
+      int64_t c = 0;
+      for (; c + 64 <= count; c += 64) scan<T, F, 64>(s, from + c, to + c, kStart);
+      for (; c + 16 <= count; c += 16) scan<T, F, 16>(s, from + c, to + c, kStart);
+      for (; c < count; ++c) scan<T, F, 1>(s, from + c, to + c, kStart);
     }
   });
 }
