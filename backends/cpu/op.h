@@ -173,6 +173,8 @@ std::span<const Op> scatter_ops();     // ScatterElements, ScatterND, TensorScat
 std::span<const Op> cumulative_ops();  // CumSum, CumProd
 std::span<const Op> arrange_ops();     // OneHot, Trilu, ReverseSequence, CenterCropPad, Range
 std::span<const Op> sample_ops();      // GridSample, RoiAlign
+std::span<const Op> recurrent_ops();   // LSTM, GRU, RNN
+std::span<const Op> fourier_ops();     // DFT, STFT
 
 // The row for a node, or NULL.
 const Op* find_op(const Node& node);

@@ -6,9 +6,6 @@
 
 namespace hrt::cpu {
 
-std::span<const Op> recurrent_ops();
-std::span<const Op> fourier_ops();
-
 const Op* find_op(const Node& node) {
   using Rows = std::span<const Op> (*)();
   static constexpr Rows kTables[] = {conv_ops,     gemm_ops,           pool_ops,

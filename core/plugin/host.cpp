@@ -19,8 +19,7 @@ std::map<std::string, const void*, std::less<>>& interfaces() {
   static std::map<std::string, const void*, std::less<>> table = {
       {"hrt.host.graph/1", &graph_table()}, {"hrt.host.edit/1", &edit_table()},
       {"hrt.host.infer/1", &infer_table()}, {"hrt.host.kernel/1", &kernel_table()},
-      {"hrt.host.map/1", &map_table()},
-      {"hrt.host.find/1", &find_table()},
+      {"hrt.host.map/1", &map_table()},     {"hrt.host.find/1", &find_table()},
   };
   return table;
 }

@@ -6,8 +6,8 @@
 
 #include "core/graph/transaction.h"
 
-#include <hrt/map.h>
 #include <hrt/find.h>
+#include <hrt/map.h>
 #include <hrt/plugin.h>
 
 namespace hrt {
