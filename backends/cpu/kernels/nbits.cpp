@@ -181,7 +181,8 @@ void multiply_panels(const Weights& w, int64_t m, const float* x, const float* b
             for (int64_t i = 0; i < tiles; ++i) {
               const int64_t r0 = m * i / tiles, r1 = m * (i + 1) / tiles;
               t.a = x + r0 * w.k;
-              run_tile(t, vectors, int(r1 - r0), columns, k0 > 0, y + r0 * w.n + c0, w.n);
+              run_tile(t, tile_fn(vectors, int(r1 - r0), t.a_row), vectors, int(r1 - r0), columns, k0 > 0,
+                       y + r0 * w.n + c0, w.n);
             }
           }
         }
