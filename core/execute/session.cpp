@@ -49,7 +49,8 @@ struct Session::Impl {
   void on_threads(F&& f) {
     Handoff handoff;
     handoff.give();
-    arena->execute([&] {
+    // The scheduler calls this through a reference, which is read before the hand-over can be told.
+    arena->execute([&]() __attribute__((no_sanitize("thread"))) {
       const Handoff::Work work(handoff);
       f();
     });
