@@ -163,22 +163,36 @@ void int8_finish(const Int8Finish& f, const Int8Sums& s, int64_t from, int64_t n
 }
 
 namespace {
-// kLanes groups, of every kStride-th byte from p[t] + at on. kBefore: of those after one that is skipped.
+// The first `count` of kLanes groups, of every kStride-th byte from p[t] + at on. Behind the last byte
+// nothing is read where vectors have masks; elsewhere count is at least kLanes, or more when kStride is 2.
+// kBefore: of the bytes after one that is skipped.
 template <Int8Form kForm, int kStride, bool kBefore = false>
-HWY_INLINE void interleave_vector(const uint8_t* const* p, int64_t at, uint32_t flips, uint32_t* to) {
+HWY_INLINE void interleave_vector(const uint8_t* const* p, int64_t at, int64_t count, uint32_t flips,
+                                  uint32_t* to) {
   constexpr int kGroup = int(group_of(kForm)), kShift = 32 / kGroup;
+  const hn::Rebind<uint16_t, I32> u16;
+  const hn::Repartition<uint8_t, decltype(u16)> pairs;
+  const auto load = [](auto tag, const uint8_t* from, int64_t bytes) {
+#if HWY_CAP_GE512
+    if (HWY_UNLIKELY(bytes < int64_t(hn::Lanes(tag))))
+      return hn::MaskedLoad(hn::FirstN(tag, size_t(bytes)), tag, from);
+#endif
+    (void)bytes;
+    return hn::LoadU(tag, from);
+  };
   auto v = hn::Set(u32, flips);
   unroll<kGroup>([&](auto t) {
     if constexpr (kStride == 1) {
-      v = hn::Xor(v, hn::ShiftLeft<int(t) * kShift>(hn::PromoteTo(u32, hn::LoadU(u8, p[t] + at))));
+      v = hn::Xor(v, hn::ShiftLeft<int(t) * kShift>(hn::PromoteTo(u32, load(u8, p[t] + at, count))));
     } else {
-      const hn::Rebind<uint16_t, I32> u16;
-      const hn::Repartition<uint8_t, decltype(u16)> bytes;
-      const auto two = hn::PromoteTo(u32, hn::BitCast(u16, hn::LoadU(bytes, p[t] + at)));
+      const auto two = hn::PromoteTo(u32, hn::BitCast(u16, load(pairs, p[t] + at, count * 2 - 1)));
       const auto one = kBefore ? hn::ShiftRight<8>(two) : hn::And(two, hn::Set(u32, 255));
       v = hn::Xor(v, hn::ShiftLeft<int(t) * kShift>(one));
     }
   });
+#if HWY_CAP_GE512
+  if (HWY_UNLIKELY(count < kLanes)) return hn::BlendedStore(v, hn::FirstN(u32, size_t(count)), u32, to);
+#endif
   hn::StoreU(v, u32, to);
 }
 
@@ -186,16 +200,23 @@ template <Int8Form kForm>
 void interleave_as(const uint8_t* const* p, int64_t stride, int64_t n, uint32_t flips, uint32_t* to) {
   constexpr int kGroup = int(group_of(kForm)), kShift = 32 / kGroup;
   int64_t i = 0;
+#if HWY_CAP_GE512
+  if (stride == 1)
+    for (; i < n; i += kLanes) interleave_vector<kForm, 1>(p, i, n - i, flips, to + i);
+  if (stride == 2)
+    for (; i < n; i += kLanes) interleave_vector<kForm, 2>(p, i * 2, n - i, flips, to + i);
+#else
   if (stride == 1 && n >= kLanes) {
-    for (; i + kLanes <= n; i += kLanes) interleave_vector<kForm, 1>(p, i, flips, to + i);
-    if (i < n) interleave_vector<kForm, 1>(p, n - kLanes, flips, to + n - kLanes);
+    for (; i + kLanes <= n; i += kLanes) interleave_vector<kForm, 1>(p, i, kLanes, flips, to + i);
+    if (i < n) interleave_vector<kForm, 1>(p, n - kLanes, kLanes, flips, to + n - kLanes);
     return;
   }
-  if (stride == 2 && n > kLanes) {  // nothing behind the last byte is read
-    for (; i + kLanes < n; i += kLanes) interleave_vector<kForm, 2>(p, i * 2, flips, to + i);
-    interleave_vector<kForm, 2, true>(p, (n - kLanes) * 2 - 1, flips, to + n - kLanes);
+  if (stride == 2 && n > kLanes) {
+    for (; i + kLanes < n; i += kLanes) interleave_vector<kForm, 2>(p, i * 2, n - i, flips, to + i);
+    interleave_vector<kForm, 2, true>(p, (n - kLanes) * 2 - 1, kLanes, flips, to + n - kLanes);
     return;
   }
+#endif
   for (; i < n; ++i) {
     uint32_t v = flips;
     for (int t = 0; t < kGroup; ++t) v ^= uint32_t(p[t][i * stride]) << (t * kShift);

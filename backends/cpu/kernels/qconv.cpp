@@ -132,6 +132,18 @@ struct Planes {
     return list;
   }
 
+  // A plane is the whole slice of the input, unpadded and in its order (1x1).
+  bool one_row() const {
+    return !f.by_taps && w.stride[kX] == 1 && w.stride[kY] == 1 && w.begin[kX] == 0 && w.begin[kY] == 0 &&
+           pitch == in[kX] && length == Dims3{length[kZ], in[kY], in[kX]};
+  }
+  // Where the same pixel of each channel of a unit lies, the first at x. Beyond the last, whose weights are
+  // zero, any channel will do.
+  void channels_of(int64_t unit, const uint8_t* x, const uint8_t** p) const {
+    const int64_t g = group_of(f.form);
+    for (int64_t t = 0; t < g; ++t) p[t] = x + std::min(t, f.ic - 1 - unit * g) * volume(in);
+  }
+
   // Fills plane number i from the channels at x.
   void fill(int64_t i, const uint8_t* x, uint8_t flip, uint8_t zero, uint32_t* planes) const;
   void fill_row(int64_t unit, int64_t px, const uint8_t* row, uint8_t flip, uint8_t zero, uint32_t* to) const;
@@ -145,9 +157,8 @@ void Planes::fill_row(int64_t unit, int64_t px, const uint8_t* row, uint8_t flip
   const uint32_t padding = repeated(f.form, zero);
   const uint8_t* p[4];
   if (!f.by_taps) {
-    const int64_t begin = begin_of(px), end = end_of(px), x = begin * s + px - w.begin[kX];
-    for (int64_t t = 0; t < g; ++t)  // channels beyond the last, whose weights are zero: any
-      p[t] = row + std::min(t, f.ic - 1 - unit * g) * volume(in) + x;
+    const int64_t begin = begin_of(px), end = end_of(px);
+    channels_of(unit, row + begin * s + px - w.begin[kX], p);
     std::fill(to, to + begin, padding);
     interleave(f.form, p, s, end - begin, flip, to + begin);
     std::fill(to + end, to + pitch, padding);
@@ -189,6 +200,11 @@ void Planes::fill(int64_t i, const uint8_t* x, uint8_t flip, uint8_t zero, uint3
   const int64_t unit = i / phases[kX] / phases[kY] / length[kZ];
   const int64_t channel = unit * (f.by_taps ? 1 : group_of(f.form));
   const uint32_t padding = repeated(f.form, zero);
+  if (one_row() && z >= 0 && z < in[kZ]) {
+    const uint8_t* p[4];
+    channels_of(unit, x + (channel * in[kZ] + z) * plane, p);
+    return interleave(f.form, p, 1, plane, flip, to);
+  }
   for (int64_t r = 0; r < length[kY]; ++r, to += pitch) {
     const int64_t y = r * w.stride[kY] + py - w.begin[kY];
     if (z < 0 || z >= in[kZ] || y < 0 || y >= in[kY])
