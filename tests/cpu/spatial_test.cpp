@@ -137,6 +137,13 @@ TEST_P(Spatial, ConvTransposeRefusesHostileAttributes) {
   EXPECT_NE(why({{"group", 0}}), "");
   EXPECT_NE(why({{"group", 3}}), "");
   EXPECT_NE(why({{"strides", Dims{1}}}), "");
+  // A dilation that the pads take away again: no memory for all that lies between.
+  const int64_t far = 2000000000;
+  const Data x2 = random({1, 2, 2, 2}, 2), wide = random({2, 32, 2, 2}, 3);
+  EXPECT_NE(refusal(isa(), "ConvTranspose", {x2, wide}, {1, 32, 2, 3},
+                    {{"dilations", Dims{far, 1}}, {"pads", Dims{far, 0, 0, 0}}})
+                .find("padded input"),
+            std::string::npos);
 }
 
 // ------------------------------------------------------------------------------------- DeformConv

@@ -258,6 +258,24 @@ TEST_P(Types, IsNaNAndIsInf) {
   }
 }
 
+TEST_P(Types, HardmaxMarksTheFirstOfTheLargest) {
+  Data x = random({3, 7, 5}, 1);
+  for (int64_t i = 0; i < count(x.dims); ++i) x.as<float>()[i] = std::round(x.as<float>()[i] * 2);  // ties
+  for (const int64_t axis : {-3, -2, -1, 0, 1, 2}) {
+    const Data y = run_op(isa(), "Hardmax", {x}, x.dims, {{"axis", axis}});
+    const size_t d = size_t(axis < 0 ? axis + 3 : axis);
+    for_each(x.dims, [&](const Dims& at) {
+      bool first = true;
+      Dims other = at;
+      for (other[d] = 0; other[d] < x.dims[d]; ++other[d]) {
+        const float v = x.as<float>()[offset(x.dims, other)], mine = x.as<float>()[offset(x.dims, at)];
+        first = first && (other[d] < at[d] ? v < mine : v <= mine);
+      }
+      EXPECT_EQ(y.as<float>()[offset(x.dims, at)], first ? 1.0f : 0.0f);
+    });
+  }
+}
+
 TEST_P(Types, Shrink) {
   const Data x(Dims{6}, std::vector<float>{-2, -0.5f, 0, 0.5f, 2, NAN});
   const auto y = run_op(isa(), "Shrink", {x}, Dims{6}, {{"bias", 1.5f}, {"lambd", 0.5f}}).floats();

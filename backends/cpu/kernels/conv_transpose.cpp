@@ -46,7 +46,10 @@ struct Transposed {
   ConvWeights weights(int64_t cls) const;
   size_t packed_floats() const;
   void pack(const float* w, float* scratch, float* to) const;  // scratch: scratch_floats()
-  bool by_columns() const { return oc / group * 2 <= kLanes; }
+  bool by_columns() const {
+    constexpr int64_t kMostTaps = 256;  // the buffer holds so many values for each input
+    return oc / group * 2 <= kLanes && volume(kernel) <= kMostTaps;
+  }
   // (group, output channel, tap) rows of input channels: the left operand of the product.
   void pack_rows(const float* w, float* to) const;
   size_t scratch_floats() const { return size_t(ic * (oc / group) * volume(kernel)); }
@@ -203,6 +206,10 @@ Plan::Plan(const Transposed& t, const Signature& sig) {
     shapes.push_back(s);
   }
   for (size_t i = 0; i < 3; ++i) padded[i] = in[i] + border.begin[i] + border.end[i];
+  // Pads and dilations that cancel in the output would ask for any amount of memory.
+  constexpr int64_t kMostPadded = 64;  // times input and output; real windows stay below 9
+  require(sdk::element_count(padded) / kMostPadded <= volume(in) + volume(out) + 65536, "the window needs ",
+          std::span<const int64_t>(padded), " elements of padded input");
   for (size_t p = 0; p < phases.size(); ++p) {
     ConvShape& s = shapes[p];
     if (volume(s.window.kernel) == 0 || volume(in) == 0) continue;

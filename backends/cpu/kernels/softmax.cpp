@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softmax and LogSoftmax along one axis, in three passes over a row that is in cache by then: maximum,
-// exponentials and their sum, scale. Where the axis is not the innermost, a row is a column of
+// Hardmax, and Softmax and LogSoftmax along one axis, in three passes over a row that is in cache by then:
+// maximum, exponentials and their sum, scale. Where the axis is not the innermost, a row is a column of
 // vectors: the same passes, one vector (or a part of one) of neighbours at a time.
 #include <cmath>
 
@@ -99,19 +99,33 @@ void run(const Shape& s, const float* x, float* y) {
   });
 }
 
+// 1 at the first of the largest along the axis, else 0.
+void run_hard(const Shape& s, const float* x, float* y) {
+  parallel(s.outer * s.inner, double(s.n) + 5, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t at = i / s.inner * s.n * s.inner + i % s.inner;
+      int64_t best = 0;
+      for (int64_t k = 1; k < s.n; ++k)
+        if (x[at + k * s.inner] > x[at + best * s.inner]) best = k;
+      for (int64_t k = 0; k < s.n; ++k) y[at + k * s.inner] = k == best ? 1.0f : 0.0f;
+    }
+  });
+}
+
 Compiled compile(const Node& node) {
   Compiled c;
   c.inplace = 1;
   c.widens = true;
-  c.prepare = [axis = node.i("axis", -1), log = node.op() == "LogSoftmax"](const Signature& sig) -> Step {
+  c.prepare = [axis = node.i("axis", -1), log = node.op() == "LogSoftmax",
+               f = node.op() == "Hardmax" ? run_hard : run](const Signature& sig) -> Step {
     const std::span<const int64_t> dims = sig.in[0].dims;
     const int64_t rank = int64_t(dims.size()), at = axis < 0 ? axis + rank : axis;
     if (rank == 0)
-      return {[log](const Buffers& b) { run({1, 1, 1, log}, b.input<float>(0), b.output<float>(0)); }};
+      return {[log, f](const Buffers& b) { f({1, 1, 1, log}, b.input<float>(0), b.output<float>(0)); }};
     require(at >= 0 && at < rank, "axis ", axis, " of a tensor of rank ", rank);
     const Shape s{sdk::element_count(dims.first(size_t(at))), dims[size_t(at)],
                   sdk::element_count(dims.subspan(size_t(at) + 1)), log};
-    return {[s](const Buffers& b) { run(s, b.input<float>(0), b.output<float>(0)); }};
+    return {[s, f](const Buffers& b) { f(s, b.input<float>(0), b.output<float>(0)); }};
   };
   return c;
 }
@@ -119,7 +133,9 @@ Compiled compile(const Node& node) {
 }  // namespace
 
 std::span<const Op> softmax_ops() {
-  static const Op ops[] = {{"", "Softmax", floats_only, compile}, {"", "LogSoftmax", floats_only, compile}};
+  static const Op ops[] = {{"", "Softmax", floats_only, compile},
+                           {"", "LogSoftmax", floats_only, compile},
+                           {"", "Hardmax", floats_only, compile}};
   return ops;
 }
 
