@@ -70,6 +70,12 @@ int64_t rows_of(const Infer& c) {
   return !dims ? HRT_DIM_UNKNOWN : dims->size() == 2 ? (*dims)[0] : 1;
 }
 
+void infer_classifier(const Infer& c, const char* ints_name) {
+  const Classes classes(c.node(), ints_name);
+  c.output(0, TensorType(classes.dtype(), Dims{rows_of(c)}));
+  c.output(1, TensorType(HRT_FLOAT32, Dims{rows_of(c), classes.count()}));
+}
+
 Rows::Rows(const Tensor& x) {
   require(x.rank() == 1 || x.rank() == 2, "X must have shape NxC or C, has ", x.dims());
   rows = x.rank() == 2 ? x.dim(0) : 1;

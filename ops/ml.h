@@ -27,6 +27,8 @@ struct Classes {
 
 // The number of rows of input 0, for inference.
 int64_t rows_of(const Infer& c);
+// A label for each row, and a score for each row and class.
+void infer_classifier(const Infer& c, const char* ints_name);
 
 // The input as (rows, columns): (N, C) as it is, (C) as one row.
 struct Rows {

@@ -44,12 +44,6 @@ void regressor(const Kernel& c) {
   std::copy(scores.begin(), scores.end(), y.data<float>());
 }
 
-void infer_classifier(const Infer& c) {
-  const Classes classes(c.node(), "classlabels_ints");
-  c.output(0, TensorType(classes.dtype(), Dims{rows_of(c)}));
-  c.output(1, TensorType(HRT_FLOAT32, Dims{rows_of(c), classes.count()}));
-}
-
 void classifier(const Kernel& c) {
   const Rows shape(c.input(0));
   const Classes classes(c.node(), "classlabels_ints");
@@ -106,7 +100,7 @@ const Register classifier_op(Op{
               {"multi_class", HRT_ATTR_INT, "0"},
               {"post_transform", HRT_ATTR_STRING, "NONE"}},
     .types = {{"T1", kMlNumbers}, {"T2", bits(HRT_STRING, HRT_INT64)}},
-    .infer = infer_classifier,
+    .infer = [](const Infer& c) { infer_classifier(c, "classlabels_ints"); },
     .compute = classifier,
 });
 

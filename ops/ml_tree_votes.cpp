@@ -188,12 +188,6 @@ void classifier(const Kernel& c) {
   }
 }
 
-void infer_classifier(const Infer& c) {
-  const Classes classes(c.node(), "classlabels_int64s");
-  c.output(0, TensorType(classes.dtype(), Dims{rows_of(c)}));
-  c.output(1, TensorType(HRT_FLOAT32, Dims{rows_of(c), classes.count()}));
-}
-
 std::vector<AttrSpec> with_tree_attributes(std::vector<AttrSpec> attrs) {
   attrs.insert(attrs.end(), {{"base_values", HRT_ATTR_FLOATS},
                              {"base_values_as_tensor", HRT_ATTR_TENSOR},
@@ -247,7 +241,7 @@ const Register classifier_op(Op{
                                    {"classlabels_int64s", HRT_ATTR_INTS},
                                    {"classlabels_strings", HRT_ATTR_STRINGS}}),
     .types = {{"T1", kMlNumbers}, {"T2", bits(HRT_STRING, HRT_INT64)}},
-    .infer = infer_classifier,
+    .infer = [](const Infer& c) { infer_classifier(c, "classlabels_int64s"); },
     .compute = classifier,
 });
 
