@@ -169,7 +169,9 @@ const Command kVerify = {
     "own\n"
     "\"rtol\" and \"atol\". What is unsupported has failed; only what --exclude names is skipped. Exit code "
     "4\n"
-    "when a test failed.\n\n"
+    "when a test failed. --json also has each model's operators, on which devices its nodes ran, and what "
+    "was\n"
+    "refused.\n\n"
     "  hrt-run verify node/\n"
     "  hrt-run verify -d reference node/ light/ --exclude bernoulli --junit results.xml\n",
     true,
