@@ -3,6 +3,7 @@
 // nodes against their operators' schemas.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -23,31 +24,37 @@ struct Fact {
 // The facts of a constant, of the data that a value turned out to hold.
 Fact fact_of(std::shared_ptr<const Tensor> tensor);
 
-// By value id. Made as they are asked for, so that facts about a few values of a large graph cost little;
-// references stay valid.
+// By value id. Made as they are asked for, and the table a page at a time, so that facts about a few values
+// of a large graph cost little; references stay valid.
 class Facts {
  public:
-  explicit Facts(const Graph& graph) : facts_(graph.value_limit()) {}
-  Facts(const Facts& other) : facts_(other.facts_.size()) {
-    for (size_t i = 0; i < facts_.size(); ++i)
-      if (other.facts_[i]) facts_[i] = std::make_unique<Fact>(*other.facts_[i]);
+  explicit Facts(const Graph& graph) : size_(graph.value_limit()), pages_(size_ / kPage + 1) {}
+  Facts(const Facts& other) : size_(other.size_), pages_(other.pages_.size()) {
+    for (ValueId id = 0; id < size_; ++id)
+      if (other.has(id)) (*this)[id] = other.at(id);
   }
   Facts(Facts&&) noexcept = default;
 
-  bool has(ValueId id) const { return id < facts_.size() && facts_[id]; }
+  bool has(ValueId id) const { return id < size_ && pages_[id / kPage] && (*pages_[id / kPage])[id % kPage]; }
   Fact& operator[](ValueId id) {
-    if (id >= facts_.size()) facts_.resize(id + 1);
-    if (!facts_[id]) facts_[id] = std::make_unique<Fact>();
-    return *facts_[id];
+    if (id >= size_) pages_.resize((size_ = id + 1) / kPage + 1);
+    auto& page = pages_[id / kPage];
+    if (!page) page = std::make_unique<Page>();
+    auto& fact = (*page)[id % kPage];
+    if (!fact) fact = std::make_unique<Fact>();
+    return *fact;
   }
   const Fact& at(ValueId id) const {  // of a value without facts: nothing is known
     static const Fact nothing;
-    return has(id) ? *facts_[id] : nothing;
+    return has(id) ? *(*pages_[id / kPage])[id % kPage] : nothing;
   }
-  size_t size() const { return facts_.size(); }
+  size_t size() const { return size_; }
 
  private:
-  std::vector<std::unique_ptr<Fact>> facts_;
+  static constexpr size_t kPage = 64;
+  using Page = std::array<std::unique_ptr<Fact>, kPage>;
+  size_t size_;
+  std::vector<std::unique_ptr<Page>> pages_;
 };
 
 // Checks a node against its operator: it exists, counts, attributes, and (where types are known) type
