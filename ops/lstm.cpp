@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // LSTM: input gate i, output gate o, forget gate f, candidate g; c = f c + i g, h = o tanh(c), step by
 // step. https://onnx.ai/onnx/operators/onnx__LSTM.html
+#include <algorithm>
+
 #include "recurrent.h"
 
 namespace hrt::ops {
@@ -36,6 +38,25 @@ Op make() {
   return op;
 }
 const Register lstm(make());
+
+// What dynamic quantisation makes of it: W and R of bytes. ONNX Runtime also rounds the inputs and states to
+// bytes at each step, which is for speed; here they stay as exact as they are.
+// https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.DynamicQuantizeLSTM
+Op make_quantised() {
+  Op op = make();
+  op.domain = "com.microsoft";
+  op.name = "DynamicQuantizeLSTM";
+  op.since = 1;
+  op.doc = "LSTM with weights of bytes";
+  op.inputs[1].type = op.inputs[2].type = "T2";
+  op.inputs.insert(op.inputs.end(),
+                   {{"W_scale", "T"}, {"W_zero_point", "T2"}, {"R_scale", "T"}, {"R_zero_point", "T2"}});
+  op.attrs.erase(
+      std::ranges::find_if(op.attrs, [](const auto& a) { return std::string_view(a.name) == "layout"; }));
+  op.types = {{"T", bits(HRT_FLOAT32)}, {"T1", bits(HRT_INT32)}, {"T2", bits(HRT_INT8) | bits(HRT_UINT8)}};
+  return op;
+}
+const Register dynamic_quantize_lstm(make_quantised());
 
 }  // namespace
 }  // namespace hrt::ops

@@ -91,18 +91,37 @@ void require_shape(const Tensor& t, const char* name, const Dims& dims) {
   require(std::ranges::equal(t.dims(), dims), name, " must have shape ", dims, ", has ", t.dims());
 }
 
-CellWeights weights_of(const Kernel& c, int64_t gates, int64_t direction) {
-  const Tensor w = c.input(1), r = c.input(2);
-  const int64_t hidden = r.dim(2), input = w.dim(2), rows = gates * hidden;
-  CellWeights out{input,
-                  hidden,
-                  doubles(w, direction * rows * input, rows * input),
-                  doubles(r, direction * rows * hidden, rows * hidden),
-                  {},
-                  {},
-                  {},
-                  {},
-                  INFINITY};
+// W and R of DynamicQuantizeLSTM are of bytes, and lie columns first: input or hidden x gates * hidden.
+bool quantised(hrt_dtype weights) { return weights == HRT_INT8 || weights == HRT_UINT8; }
+
+// One direction of W (input 1) or R (input 2), rows x columns.
+std::vector<double> matrix(const Kernel& c, uint32_t input, int64_t direction, int64_t rows,
+                           int64_t columns) {
+  const Tensor t = c.input(input);
+  if (!quantised(t.dtype())) return doubles(t, direction * rows * columns, rows * columns);
+  const Tensor scale = c.input(6 + 2 * input), zero = c.input(7 + 2 * input);
+  const int64_t directions = t.dim(0);
+  for (const Tensor& q : {scale, zero})
+    require(q.size() == directions || (q.rank() == 2 && q.size() == directions * rows),
+            "scale or zero point ", "of input ", input, " has shape ", q.dims());
+  const Reader read(t), read_scale(scale), read_zero(zero);
+  const auto at = [&](const Tensor& q, int64_t row) {
+    return q.size() == directions ? direction : direction * rows + row;
+  };
+  std::vector<double> out;
+  out.reserve(size_t(rows * columns));
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t k = 0; k < columns; ++k)
+      out.push_back((read((direction * columns + k) * rows + row) - read_zero(at(zero, row))) *
+                    read_scale(at(scale, row)));
+  return out;
+}
+
+CellWeights weights_of(const Kernel& c, int64_t gates, int64_t direction, int64_t input, int64_t hidden) {
+  const int64_t rows = gates * hidden;
+  CellWeights out{
+      input, hidden,  matrix(c, 1, direction, rows, input), matrix(c, 2, direction, rows, hidden), {}, {}, {},
+      {},    INFINITY};
   out.wb.assign(size_t(rows), 0);
   out.rb.assign(size_t(rows), 0);
   if (const auto b = c.optional(3)) {
@@ -118,8 +137,13 @@ CellWeights weights_of(const Kernel& c, int64_t gates, int64_t direction) {
 void check_shapes(const Kernel& c, const Layout& l, int64_t gates, int64_t batch, int64_t hidden) {
   const Tensor w = c.input(1), r = c.input(2);
   const int64_t rows = checked_mul(gates, hidden), input = c.input(0).dim(2);
-  require_shape(w, "W", {l.directions, rows, input});
-  require_shape(r, "R", {l.directions, rows, hidden});
+  if (quantised(w.dtype())) {
+    require_shape(w, "W", {l.directions, input, rows});
+    require_shape(r, "R", {l.directions, hidden, rows});
+  } else {
+    require_shape(w, "W", {l.directions, rows, input});
+    require_shape(r, "R", {l.directions, rows, hidden});
+  }
   if (c.has(3)) require_shape(c.input(3), "B", {l.directions, 2 * rows});
   if (c.has(4)) require_shape(c.input(4), "sequence_lens", {batch});
   if (c.has(5)) require_shape(c.input(5), "initial_h", l.state(batch, hidden));
@@ -162,7 +186,7 @@ void infer_recurrent(const Infer& c, int64_t gates) {
   const hrt_dtype dtype = c.dtype(0);
   require(!x || x->size() == 3, "X must have rank 3");
   require(!r || r->size() == 3, "R must have rank 3");
-  const int64_t hidden = c.node().i("hidden_size", r ? (*r)[2] : HRT_DIM_UNKNOWN);
+  const int64_t hidden = c.node().i("hidden_size", r ? (*r)[quantised(c.dtype(2)) ? 1 : 2] : HRT_DIM_UNKNOWN);
   const int64_t steps = x ? (*x)[l.batch_first] : HRT_DIM_UNKNOWN,
                 batch = x ? (*x)[!l.batch_first] : HRT_DIM_UNKNOWN;
   const uint32_t outputs = c.output_count();
@@ -177,7 +201,7 @@ void compute_recurrent(const Kernel& c, int64_t gates, std::initializer_list<con
   const Tensor x = c.input(0);
   require(x.rank() == 3 && c.input(1).rank() == 3 && c.input(2).rank() == 3, "X, W and R must have rank 3");
   const int64_t steps = x.dim(l.batch_first), batch = x.dim(!l.batch_first), input = x.dim(2),
-                hidden = c.input(2).dim(2);
+                hidden = c.input(2).dim(quantised(c.input(2).dtype()) ? 1 : 2);
   require(c.node().i("hidden_size", hidden) == hidden, "hidden_size is ", c.node().i("hidden_size"),
           ", R has ", hidden);
   check_shapes(c, l, gates, batch, hidden);
@@ -194,7 +218,7 @@ void compute_recurrent(const Kernel& c, int64_t gates, std::initializer_list<con
 
   const Reader read(x);
   for (int64_t d = 0; d < l.directions; ++d) {
-    CellWeights weights = weights_of(c, gates, d);
+    CellWeights weights = weights_of(c, gates, d, input, hidden);
     weights.functions.assign(functions.begin() + d * int64_t(default_functions.size()),
                              functions.begin() + (d + 1) * int64_t(default_functions.size()));
     const bool reverse = l.reverse || d == 1;

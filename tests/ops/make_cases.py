@@ -466,11 +466,34 @@ def grids():
         case(f, f"corners{corners}", "AffineGrid", [uniform(1, 2, 3), np.array([1, 1, 2, 3])], {"align_corners": corners})
 
 
+def quantised_recurrent():
+    """Against the LSTM of the weights that the bytes stand for: ONNX Runtime also rounds inputs and states."""
+    f = "quantised_recurrent"
+    steps, batch, size, hidden = 4, 2, 3, 5
+    for name, directions, per_channel, kind in [("forward", 1, False, np.uint8), ("bidirectional", 2, False, np.int8),
+                                                ("per_channel", 2, True, np.int8)]:
+        low, high = (-128, 128) if kind == np.int8 else (0, 256)
+        scales = (directions, 4 * hidden) if per_channel else (directions,)
+        w, r = (integers(directions, n, 4 * hidden, low=low, high=high, dtype=kind) for n in (size, hidden))
+        ws, rs = (np.round(rng.uniform(0.002, 0.01, scales), 4).astype(np.float32) for _ in range(2))
+        wz, rz = (integers(*scales, low=low + 110, high=high - 110, dtype=kind) for _ in range(2))
+        b, x = uniform(directions, 8 * hidden), uniform(steps, batch, size)
+        state = [uniform(directions, batch, hidden) for _ in range(2)]
+        whole = lambda q, s, z: ((q.astype(np.float32) - z.reshape(directions, 1, -1)) *
+                                 s.reshape(directions, 1, -1)).transpose(0, 2, 1).astype(np.float32)
+        attrs = {"hidden_size": hidden, "direction": "bidirectional" if directions == 2 else "forward"}
+        lens = np.array([4, 3], np.int32)
+        expected = evaluate("LSTM", [x, whole(w, ws, wz), whole(r, rs, rz), b, lens, *state], attrs, 3)
+        case(f, name, "DynamicQuantizeLSTM", [x, w, r, b, lens, *state, None, ws, wz, rs, rz], attrs,
+             expected=expected, domain="com.microsoft")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", default=pathlib.Path(__file__).parent / "cases", type=pathlib.Path)
     folder = parser.parse_args().folder
-    for write in [elementwise, unary, convolutions, pools, products, normalisations, reductions, attention, signals, grids]:
+    for write in [elementwise, unary, convolutions, pools, products, normalisations, reductions, attention, signals, grids,
+                  quantised_recurrent]:
         write()
     for name, cases in files.items():
         (folder / f"{name}.txt").write_text(f"# Made by make_cases.py.\n\n" + "\n".join(cases))
