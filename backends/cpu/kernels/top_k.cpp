@@ -76,13 +76,35 @@ struct Scratch {
   }
 };
 
+// The k-th largest of different numbers, which are overwritten: by counting digits from the first on, and
+// keeping those with the digit that it has. std::nth_element took three times as long.
+template <class C>
+C kth_largest(C* numbers, int64_t count, int64_t k) {
+  for (int shift = int(sizeof(C)) * 8 - 8; count > 1; shift -= 8) {
+    int32_t with[256] = {};
+    for (int64_t i = 0; i < count; ++i) ++with[uint8_t(numbers[i] >> shift)];
+    int digit = 255;
+    for (; with[digit] < k; --digit) k -= with[digit];
+    int64_t left = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      const C number = numbers[left] = numbers[i];
+      left += uint8_t(number >> shift) == digit;
+    }
+    count = left;
+  }
+  return *numbers;
+}
+
 // Drops all but the best k of count > k candidates; the others keep their order. Returns the worst.
 template <class C>
 C drop(C* kept, C* copy, int64_t count, int64_t k) {
   std::copy(kept, kept + count, copy);
-  std::nth_element(copy, copy + k - 1, copy + count, std::greater<>());
-  const C worst = copy[k - 1];
-  std::remove_if(kept, kept + count, [&](C c) { return c < worst; });
+  const C worst = kth_largest(copy, count, k);
+  int64_t left = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const C candidate = kept[left] = kept[i];
+    left += candidate >= worst;
+  }
   return worst;
 }
 
