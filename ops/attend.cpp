@@ -115,7 +115,7 @@ PaddingMask::PaddingMask(const std::optional<Tensor>& t, const Attend& a, double
             batch_);
     return;
   }
-  by_query_ = t->rank() == 2 ? 0 : t->dim(t->rank() - 1);
+  by_query_ = t->rank() == 3 ? a.keys : 0;
   by_batch_ = a.keys * (t->rank() == 3 ? a.queries : 1);
   const bool fits = t->rank() == 2   ? std::ranges::equal(t->dims(), Dims{a.batch, a.keys})
                     : t->rank() == 3 ? std::ranges::equal(t->dims(), Dims{a.batch, a.queries, a.keys})
