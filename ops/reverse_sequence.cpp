@@ -11,7 +11,7 @@ void compute(const Kernel& c) {
   const Tensor x = c.input(0), lens = c.input(1);
   const int64_t time_axis = c.node().i("time_axis", 0), batch_axis = c.node().i("batch_axis", 1);
   require(x.rank() >= 2, "the input must have rank 2 at least");
-  require(time_axis + batch_axis == 1 && (time_axis == 0 || time_axis == 1),
+  require((time_axis == 0 || time_axis == 1) && batch_axis == 1 - time_axis,
           "time_axis and batch_axis must be 0 and 1");
   const int64_t steps = x.dim(int(time_axis)), batches = x.dim(int(batch_axis));
   require(lens.rank() == 1 && lens.size() == batches, "sequence_lens must have ", batches, " elements");

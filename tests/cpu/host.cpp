@@ -338,8 +338,10 @@ std::vector<std::string> Backend::query(const Model& model) const {
   std::vector<hrt_node_support> support(model.graph()->nodes.size(), sdk::sized<hrt_node_support>());
   hrt_device* device = nullptr;
   check(api_->device_open(0, nullptr, &device));
-  check(api_->query_nodes(device, model.graph(), support.data(), support.size(), sizeof(hrt_node_support)));
+  hrt_status* const status =
+      api_->query_nodes(device, model.graph(), support.data(), support.size(), sizeof(hrt_node_support));
   api_->device_close(device);
+  check(status);
   std::vector<std::string> reasons;
   for (const auto& s : support) reasons.push_back(s.supported ? "" : std::string("refused: ") + s.reason);
   return reasons;

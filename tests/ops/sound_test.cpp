@@ -46,7 +46,7 @@ class Mutator {
   int64_t number(int64_t old) {
     constexpr int64_t kOdd[] = {0, 1, -1, 2, 3, -2, 7, -100, 100, INT32_MAX, INT64_MAX, INT64_MIN};
     switch (below(4)) {
-      case 0: return old + 1;
+      case 0: return old == INT64_MAX ? old : old + 1;
       case 1: return old == INT64_MIN ? old : old - 1;
       case 2: return int64_t(below(5)) - 2;
       default: return kOdd[below(std::size(kOdd))];

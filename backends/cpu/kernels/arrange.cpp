@@ -109,7 +109,7 @@ Compiled trilu_compile(const Node& node) {
 
 Compiled reverse_sequence_compile(const Node& node) {
   const int64_t time_axis = node.i("time_axis", 0), batch_axis = node.i("batch_axis", 1);
-  require(time_axis + batch_axis == 1 && (time_axis == 0 || time_axis == 1),
+  require((time_axis == 0 || time_axis == 1) && batch_axis == 1 - time_axis,
           "time_axis and batch_axis must be 0 and 1");
   Compiled c;
   c.prepare = [time_first = time_axis == 0](const Signature& sig) -> Step {

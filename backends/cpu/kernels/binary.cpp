@@ -18,7 +18,12 @@ namespace {
 
 // Integer arithmetic wraps around; in the unsigned type, where that is defined.
 template <class T>
-using Wrap = std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
+struct Wrapped : std::type_identity<T> {};
+template <class T>
+  requires std::is_integral_v<T>
+struct Wrapped<T> : std::common_type<std::make_unsigned_t<T>, unsigned> {};  // shorter ones become int
+template <class T>
+using Wrap = Wrapped<T>::type;
 
 struct Add {
   HWY_INLINE Vec operator()(Vec a, Vec b) const { return hn::Add(a, b); }

@@ -213,8 +213,8 @@ Step prepare_stft(bool onesided, const Signature& sig) {
   require(step > 0, "frame_step is ", step);
   require(length <= signal, "frames of ", length, " in a signal of ", signal);
   check_length(length);
-  require(!windowed || sig.in[2].dims[0] == length, "a window of ", sig.in[2].dims[0], " for frames of ",
-          length);
+  if (windowed)
+    require(sig.in[2].dims[0] == length, "a window of ", sig.in[2].dims[0], " for frames of ", length);
   require(!onesided || parts == 1, "a one-sided transform needs a real signal");
 
   Work w{};
