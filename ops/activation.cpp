@@ -26,7 +26,7 @@ Activation::Activation(const std::string& name, const std::vector<float>& params
   require(params.size() == row->params, "activation ", name, " has ", params.size(), " parameters, not ",
           row->params);
   kind_ = row->kind;
-  if (params.size() > 0) a_ = params[0];
+  if (!params.empty()) a_ = params[0];
   if (params.size() > 1) b_ = params[1];
 }
 

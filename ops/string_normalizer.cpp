@@ -38,7 +38,7 @@ void compute(const Kernel& c) {
   std::vector<std::string> kept;
   for (int64_t i = 0; i < x.size(); ++i) {
     const std::string_view s = x.string(i);
-    if (stop_words.count(key(s))) continue;
+    if (stop_words.contains(key(s))) continue;
     kept.push_back(action == "NONE" ? std::string(s) : mapped(s, action == "LOWER" ? to_lower : to_upper));
   }
   if (kept.empty()) kept.emplace_back();

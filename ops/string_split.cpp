@@ -27,7 +27,7 @@ std::vector<std::string_view> split(std::string_view s, std::string_view delimit
   }
   while (int64_t(parts.size()) < most) {
     const size_t end = blanks ? s.find_first_of(kBlank) : s.find(delimiter);
-    if (end == s.npos) break;
+    if (end == std::string_view::npos) break;
     parts.push_back(s.substr(0, end));
     s.remove_prefix(end + (blanks ? 1 : delimiter.size()));
     if (!blanks) continue;

@@ -8,6 +8,7 @@
 // operators that are not deterministic or run nested bodies, nor when the node that would stay lacks an
 // output that the other has.
 #include <algorithm>
+#include <bit>
 
 #include "pass.h"
 
@@ -36,7 +37,7 @@ bool same_attr(const hrt_attr& a, const hrt_attr& b) {
   if (a.type != b.type) return false;
   switch (a.type) {
     case HRT_ATTR_INT: return a.i == b.i;
-    case HRT_ATTR_FLOAT: return std::memcmp(&a.f, &b.f, sizeof a.f) == 0;
+    case HRT_ATTR_FLOAT: return std::bit_cast<uint32_t>(a.f) == std::bit_cast<uint32_t>(b.f);
     case HRT_ATTR_STRING: return text(a.s) == text(b.s);
     case HRT_ATTR_TENSOR: return same_tensor(*a.tensor, *b.tensor);
     case HRT_ATTR_INTS: return std::equal(a.ints, a.ints + a.count, b.ints, b.ints + b.count);

@@ -18,7 +18,7 @@ std::optional<std::vector<double>> per_channel(const Tensor& constant, int64_t r
   const int64_t axis = 1 - (rank - constant.rank());  // of the constant; negative: it has no such axis
   for (int64_t i = 0; i < constant.rank(); ++i)
     if (constant.dim(int(i)) != 1 && (i != axis || constant.dim(int(i)) != channels)) return std::nullopt;
-  const auto values = to_doubles(constant);
+  auto values = to_doubles(constant);
   if (values.size() == size_t(channels)) return values;
   return std::vector<double>(size_t(channels), values.at(0));
 }

@@ -339,11 +339,11 @@ class Node {
   }
   Dims ints(const char* name, Dims def = {}) const {
     auto a = attr(name);
-    return a ? Dims(a.c().ints, a.c().ints + a.c().count) : def;
+    return a ? Dims(a.c().ints, a.c().ints + a.c().count) : std::move(def);
   }
   std::vector<float> floats(const char* name, std::vector<float> def = {}) const {
     auto a = attr(name);
-    return a ? std::vector<float>(a.c().floats, a.c().floats + a.c().count) : def;
+    return a ? std::vector<float>(a.c().floats, a.c().floats + a.c().count) : std::move(def);
   }
   std::vector<std::string> strings(const char* name) const {
     auto a = attr(name);

@@ -35,7 +35,7 @@ class Body {
   }
 
   std::string add(const char* op, const std::vector<std::string>& inputs,
-                  std::vector<Attribute> attributes = {}) {
+                  const std::vector<Attribute>& attributes = {}) {
     const std::string out = cat("scan/", op, graph_.node_size());
     onnx::NodeProto& n = node(op, inputs, {out});
     for (const Attribute& a : attributes) *n.add_attribute() = *a.proto;
