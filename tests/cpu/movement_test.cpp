@@ -5,20 +5,7 @@
 namespace hrt::test {
 namespace {
 
-class CpuMovement : public CpuOp {
- protected:
-  Dims random_dims(int64_t rank, int64_t most) {
-    Dims d;
-    for (int64_t i = 0; i < rank; ++i) d.push_back(pick(1, most));
-    return d;
-  }
-  // Elements of any type: all bits random.
-  Data random_bits(hrt_dtype t, const Dims& dims) {
-    Data d(t, dims);
-    for (std::byte& b : d.bytes) b = std::byte(pick(0, 255));
-    return d;
-  }
-};
+class CpuMovement : public CpuOp {};
 
 const hrt_dtype kTypes[] = {HRT_UINT8, HRT_FLOAT16, HRT_FLOAT32, HRT_INT64, HRT_COMPLEX128};
 

@@ -153,6 +153,17 @@ class CpuOp : public testing::TestWithParam<std::string> {
   const std::string& isa() const { return GetParam(); }
   std::mt19937 gen{12345};
   int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(gen); }
+  Dims random_dims(int64_t rank, int64_t most) {
+    Dims d;
+    for (int64_t i = 0; i < rank; ++i) d.push_back(pick(1, most));
+    return d;
+  }
+  // Elements of any type: all bits random.
+  Data random_bits(hrt_dtype t, const Dims& dims) {
+    Data d(t, dims);
+    for (std::byte& b : d.bytes) b = std::byte(pick(0, 255));
+    return d;
+  }
 };
 
 #define HRT_FOR_EACH_ISA(suite) \

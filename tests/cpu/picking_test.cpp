@@ -13,16 +13,6 @@ constexpr float kInf = std::numeric_limits<float>::infinity(), kNan = std::numer
 
 class CpuPicking : public CpuOp {
  protected:
-  Dims random_dims(int64_t rank, int64_t most) {
-    Dims d;
-    for (int64_t i = 0; i < rank; ++i) d.push_back(pick(1, most));
-    return d;
-  }
-  Data random_bits(hrt_dtype t, const Dims& dims) {
-    Data d(t, dims);
-    for (std::byte& b : d.bytes) b = std::byte(pick(0, 255));
-    return d;
-  }
   Data random_indices(const Dims& dims, int64_t axis, bool wide = true) {
     Data d(wide ? HRT_INT64 : HRT_INT32, dims);
     for (int64_t i = 0; i < count(dims); ++i) {
