@@ -22,7 +22,7 @@ struct OneNode {
     node = &add_node(graph, op, more_inputs, {"y"});
   }
   template <class T>
-  OneNode& with(const char* name, T value) {
+  OneNode& with(const char* name, const T& value) {
     set(*node, name, value);
     return *this;
   }

@@ -121,7 +121,7 @@ ValueId Model::input_of(Type type) {
   return edit_->add_input("x" + std::to_string(graph_->inputs().size()), std::move(type));
 }
 
-ValueId Model::floats(Dims dims, Floats data, hrt_dtype dtype) {
+ValueId Model::floats(Dims dims, const Floats& data, hrt_dtype dtype) {
   Tensor t = Tensor::allocate(dtype, std::move(dims));
   EXPECT_EQ(t.size(), data.size());
   for (size_t i = 0; i < data.size(); ++i) {
@@ -139,7 +139,7 @@ ValueId Model::random(Dims dims, float low, float high) {
   return floats(std::move(dims), std::move(data));
 }
 
-ValueId Model::ints(Dims dims, Ints data) {
+ValueId Model::ints(Dims dims, const Ints& data) {
   Tensor t = Tensor::allocate(HRT_INT64, std::move(dims));
   EXPECT_EQ(t.size(), data.size());
   std::copy(data.begin(), data.end(), t.data_as<int64_t>());

@@ -30,11 +30,11 @@ class Model {
   int64_t symbol(const char* name) { return edit_->symbol(name); }
   ValueId input(Dims dims, hrt_dtype dtype = HRT_FLOAT32);
   ValueId input_of(Type type);
-  ValueId floats(Dims dims, Floats data, hrt_dtype dtype = HRT_FLOAT32);  // any floating-point type
+  ValueId floats(Dims dims, const Floats& data, hrt_dtype dtype = HRT_FLOAT32);  // any floating-point type
   ValueId scalar(float value) { return floats({}, {value}); }
   ValueId random(Dims dims, float low = -1, float high = 1);  // float32, the same in every run
-  ValueId ints(Ints data) { return ints({int64_t(data.size())}, data); }
-  ValueId ints(Dims dims, Ints data);
+  ValueId ints(const Ints& data) { return ints({int64_t(data.size())}, data); }
+  ValueId ints(Dims dims, const Ints& data);
 
   // One output; ops: several. inputs may hold HRT_NONE.
   ValueId op(std::string op, Ids inputs, std::vector<Attribute> attributes = {}, std::string domain = "");

@@ -167,7 +167,7 @@ Product gates_product(int64_t m, int64_t k, int64_t n, int64_t first, int64_t la
 }
 
 void check_shapes(const Signature& sig, const Shape& s) {
-  const auto check = [&](size_t i, const char* name, Dims dims) {
+  const auto check = [&](size_t i, const char* name, const Dims& dims) {
     if (sig.has_in(i))
       require(sig.in[i].dims == dims, name, " must have shape ", dims, ", has ", sig.in[i].dims);
   };
@@ -373,7 +373,7 @@ std::string read_functions(const Node& node, Layer& l) {
   std::vector<std::string> names = node.strings("activations");
   std::vector<std::string> defaults = {"tanh"};
   if (l.cell != Layer::kRnn) defaults.insert(defaults.begin(), "sigmoid");
-  if (l.cell == Layer::kLstm) defaults.push_back("tanh");
+  if (l.cell == Layer::kLstm) defaults.emplace_back("tanh");
   const size_t count = defaults.size() * size_t(l.directions);
   for (size_t i = 0; names.size() < count && node.strings("activations").empty(); ++i)
     names.push_back(defaults[i % defaults.size()]);
