@@ -39,12 +39,12 @@ class Descriptor {
   fail(HRT_ERROR_BAD_DATA, "{}: {}: {}", path.string(), what, std::strerror(error));
 }
 
-// A new file with a name of its own, and the permissions that any new file gets (mkstemp's are narrower).
-std::pair<std::string, Descriptor> create_beside(const std::filesystem::path& path) {
+// A new file with a name of its own and these permissions (mkstemp's are always narrow).
+std::pair<std::string, Descriptor> create_beside(const std::filesystem::path& path, unsigned permissions) {
   static std::atomic<unsigned> next{0};
   for (int attempt = 0;; ++attempt) {
     std::string name = fmt::format("{}.{}.{}.tmp", path.string(), ::getpid(), next++);
-    Descriptor fd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
+    Descriptor fd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, permissions));
     if (fd.get() >= 0) return {std::move(name), std::move(fd)};
     if (errno != EEXIST || attempt == 100) fail_errno(path, "cannot create a file beside");
   }
@@ -105,8 +105,8 @@ MappedFile::~MappedFile() {
 }
 
 void write_file_atomically(const std::filesystem::path& path,
-                           std::span<const std::span<const std::byte>> parts) {
-  auto [temporary, fd] = create_beside(path);
+                           std::span<const std::span<const std::byte>> parts, const WriteOptions& options) {
+  auto [temporary, fd] = create_beside(path, options.permissions);
   try {
     for (auto part : parts) {
       while (!part.empty()) {
@@ -116,7 +116,8 @@ void write_file_atomically(const std::filesystem::path& path,
         part = part.subspan(size_t(n));
       }
     }
-    if (::fsync(fd.get()) != 0 || ::close(fd.release()) != 0) fail_errno(path, "cannot write");
+    if ((options.flush && ::fsync(fd.get()) != 0) || ::close(fd.release()) != 0)
+      fail_errno(path, "cannot write");
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail_errno(path, "cannot rename onto");
   } catch (...) {
     ::unlink(temporary.c_str());

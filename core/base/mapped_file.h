@@ -40,8 +40,14 @@ class MappedFile {
   size_t size_;
 };
 
-// Writes a file whole or not at all: into a temporary beside it, flushed, then renamed over it.
+struct WriteOptions {
+  unsigned permissions = 0666;  // of the file, less what the process' umask takes
+  bool flush = true;            // to the disk, before the file appears under its name
+};
+
+// Writes a file whole or not at all: into a temporary beside it, then renamed over it.
 void write_file_atomically(const std::filesystem::path& path,
-                           std::span<const std::span<const std::byte>> parts);
+                           std::span<const std::span<const std::byte>> parts,
+                           const WriteOptions& options = {});
 
 }  // namespace hrt
