@@ -16,6 +16,8 @@ Arguments::Arguments(po::variables_map values, std::vector<std::string> operands
   constexpr std::pair<const char*, const char*> kFlags[] = {{"fallback", "devices.fallback"},
                                                             {"threads", "execution.threads"},
                                                             {"memory-limit", "execution.memory_limit"},
+                                                            {"cache-dir", "cache.directory"},
+                                                            {"policy", "devices.policy"},
                                                             {"log-level", "log.level"}};
   const auto set = [&](const char* flag, const char* key, const std::vector<std::string>& items) {
     const std::string origin = fmt::format("--{}", flag);

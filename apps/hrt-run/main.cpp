@@ -44,11 +44,15 @@ po::options_description options_of(const Command& command) {
   po::options_description common("Common options");
   auto add = common.add_options();
   add("device,d", po::value<std::string>()->value_name("DEVICE"),
-      "cpu, reference, auto (all there are), hetero:A,B (in order of preference)");
+      "A; A,B (in order of preference); auto (all there are, cheapest first); hetero:A,B (split by cost)");
+  add("policy", po::value<std::string>()->value_name("POLICY"),
+      "what auto and hetero: save: latency, throughput, energy, memory");
   add("fallback", po::value<std::string>()->value_name("allow|warn|deny"),
       "whether the reference device may run what no other device takes");
   add("threads", po::value<std::string>()->value_name("N"), "0: one per core");
   add("memory-limit", po::value<std::string>()->value_name("BYTES"), "of all tensors: 65536, 512MiB, 4GiB");
+  add("cache-dir", po::value<std::string>()->value_name("DIR"),
+      "where compiled kernels and tuning are kept; '' for nowhere");
   if (command.runs_models) {
     add("profile", po::value<std::string>()->value_name("table|csv|json[=FILE]"),
         "time by node, on standard output or into FILE");

@@ -156,20 +156,11 @@ hrt_status* run(hrt_context* context, const hrt_run_args* args) {
   return guard([&] { context->context.run(*args); });
 }
 
-constexpr hrt_backend_api kBackend = {sizeof(hrt_backend_api),
-                                      "cpu",
-                                      device_count,
-                                      device_info,
-                                      device_open,
-                                      device_close,
-                                      query_nodes,
-                                      compile_graph,
-                                      executable_destroy,
-                                      prepare_shapes,
-                                      prepared_destroy,
-                                      context_create,
-                                      context_destroy,
-                                      run};
+constexpr hrt_backend_api kBackend = {
+    sizeof(hrt_backend_api), "cpu", device_count, device_info, device_open, device_close, query_nodes,
+    compile_graph, executable_destroy, prepare_shapes, prepared_destroy, context_create, context_destroy, run,
+    // No queue.
+    nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 }  // namespace hrt::cpu

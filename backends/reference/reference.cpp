@@ -384,6 +384,17 @@ const hrt_backend_api g_api = {
     .context_create = context_create,
     .context_destroy = context_destroy,
     .run = run,
+    // No queue.
+    .buffer_allocate = nullptr,
+    .buffer_import = nullptr,
+    .buffer_release = nullptr,
+    .fence_create = nullptr,
+    .fence_destroy = nullptr,
+    .fence_wait = nullptr,
+    .bind = nullptr,
+    .submit = nullptr,
+    .copy = nullptr,
+    .collect = nullptr,
 };
 
 }  // namespace

@@ -80,13 +80,31 @@ Items texts(const std::vector<fs::path>& paths) {
   return items;
 }
 
-Items checked_devices(const Items& items) {
+constexpr std::string_view kByCost = "hetero:";
+
+void set_devices(Config& config, Items items) {
   if (items.empty()) fail(HRT_ERROR_USAGE, "no device is named");
+  // In a file, the whole may be one text.
+  if (items.size() == 1 && items[0].find(',') != std::string::npos) items = parse_devices(items[0]);
+  const bool by_cost = items[0].starts_with(kByCost);
+  if (by_cost) items[0].erase(0, kByCost.size());
   for (const std::string& item : items) {
     if (item.empty()) fail(HRT_ERROR_USAGE, "the name of a device is empty");
-    if (item == kAuto && items.size() > 1) fail(HRT_ERROR_USAGE, "auto stands alone");
+    if (item == kAuto && (by_cost || items.size() > 1)) fail(HRT_ERROR_USAGE, "auto stands alone");
   }
+  config.sharing = by_cost ? Sharing::kCost : items[0] == kAuto ? Sharing::kRanked : Sharing::kOrder;
+  config.devices = std::move(items);
+}
+
+Items devices_text(const Config& config) {
+  Items items = config.devices;
+  if (config.sharing == Sharing::kCost) items.front().insert(0, kByCost);
   return items;
+}
+
+Policy policy_of(const std::string& text) {
+  if (const auto policy = parse_policy(text)) return *policy;
+  fail(HRT_ERROR_USAGE, "\"{}\" is none of latency, throughput, energy, memory", text);
 }
 
 struct Key {
@@ -98,14 +116,18 @@ struct Key {
   Items (*get)(const Config&);
 };
 
+constexpr const char* kCacheDirectory = "cache.directory";  // "" says: none
+
 const Key kKeys[] = {
     // $HRT_PLUGIN_PATH does not replace these but is searched after them: default_plugin_directories().
     {"plugins.directories", "", Key::Kind::kList,
      [](Config& c, const Items& v) { c.plugin_directories.assign(v.begin(), v.end()); },
      [](const Config& c) { return texts(c.plugin_directories); }},
-    {"devices.order", "HRT_DEVICES", Key::Kind::kList,
-     [](Config& c, const Items& v) { c.devices = checked_devices(v); },
-     [](const Config& c) { return c.devices; }},
+    {"devices.order", "HRT_DEVICES", Key::Kind::kList, [](Config& c, const Items& v) { set_devices(c, v); },
+     devices_text},
+    {"devices.policy", "HRT_POLICY", Key::Kind::kText,
+     [](Config& c, const Items& v) { c.policy = policy_of(v[0]); },
+     [](const Config& c) { return Items{policy_name(c.policy)}; }},
     {"devices.fallback", "HRT_FALLBACK", Key::Kind::kText,
      [](Config& c, const Items& v) { c.fallback = parse_fallback(v[0]); },
      [](const Config& c) { return Items{fallback_name(c.fallback)}; }},
@@ -122,9 +144,12 @@ const Key kKeys[] = {
     {"execution.plan_cache", "", Key::Kind::kNumber,
      [](Config& c, const Items& v) { c.plan_cache = unsigned(parse_count(v[0], 4096)); },
      [](const Config& c) { return Items{std::to_string(c.plan_cache)}; }},
-    {"cache.directory", "HRT_CACHE_DIR", Key::Kind::kText,
-     [](Config& c, const Items& v) { c.cache_directory = v[0]; },
+    {kCacheDirectory, "HRT_CACHE_DIR", Key::Kind::kText,
+     [](Config& c, const Items& v) { c.cache_directory = v[0].empty() ? "" : fs::absolute(v[0]); },
      [](const Config& c) { return Items{c.cache_directory.string()}; }},
+    {"cache.limit", "HRT_CACHE_LIMIT", Key::Kind::kNumber,
+     [](Config& c, const Items& v) { c.cache_limit = parse_bytes(v[0]); },
+     [](const Config& c) { return Items{std::to_string(c.cache_limit)}; }},
     {"log.level", "HRT_LOG_LEVEL", Key::Kind::kText,
      [](Config& c, const Items& v) { c.log_level = parse_log_level(v[0]); },
      [](const Config& c) { return Items{log_level_name(c.log_level)}; }},
@@ -191,6 +216,10 @@ class FileReader {
     config_.origins[prefix + option] = where;
   }
 
+  static bool is_bytes(std::string_view name) {
+    return name == "execution.memory_limit" || name == "cache.limit";
+  }
+
   static std::optional<std::string> scalar(const toml::node& node) {
     if (const auto text = node.value_exact<std::string>()) return *text;
     if (const auto integer = node.value_exact<int64_t>()) return std::to_string(*integer);
@@ -209,7 +238,7 @@ class FileReader {
       }
     } else {
       // Numbers may be texts where they take a unit.
-      const bool takes_text = key.kind != Key::Kind::kNumber || name == "execution.memory_limit";
+      const bool takes_text = key.kind != Key::Kind::kNumber || is_bytes(name);
       const bool takes_number = key.kind == Key::Kind::kNumber;
       if (!(takes_text && node.is_string()) && !(takes_number && node.is_integer()))
         fail(HRT_ERROR_USAGE, "{} takes {}", name,
@@ -218,9 +247,10 @@ class FileReader {
                                             : "a text");
       result.push_back(*scalar(node));
     }
-    const bool paths = name == "plugins.directories" || name == "cache.directory";
+    const bool paths = name == "plugins.directories" || name == kCacheDirectory;
     if (paths)
-      for (std::string& path : result) path = (fs::absolute(file_).parent_path() / path).lexically_normal();
+      for (std::string& path : result)
+        if (!path.empty()) path = (fs::absolute(file_).parent_path() / path).lexically_normal();
     return result;
   }
 
@@ -251,8 +281,8 @@ fs::path find_file() {
 
 void read_environment(Config& config) {
   for (const Key& key : kKeys) {
-    const char* text = *key.variable ? variable(key.variable) : nullptr;
-    if (!text) continue;
+    const char* text = *key.variable ? ::secure_getenv(key.variable) : nullptr;
+    if (!text || (!*text && key.name != std::string_view(kCacheDirectory))) continue;
     const Items items = key.kind == Key::Kind::kList ? parse_devices(text) : Items{text};
     const std::string where = fmt::format("${}", key.variable);
     with_context(where, [&] { set_config(config, key.name, items, where); });
@@ -278,10 +308,10 @@ void check_passes(const Items& names, const Items& known, const char* key) {
 
 Items all_devices(Runtime& runtime) {
   Items names;
-  for (const auto& device : runtime.devices())
+  for (const auto& device : runtime.host_devices())
     if (!device->is_fallback()) names.push_back(device->name());
   if (names.empty())
-    for (const auto& device : runtime.devices()) names.push_back(device->name());
+    for (const auto& device : runtime.host_devices()) names.push_back(device->name());
   return names;
 }
 
@@ -296,8 +326,6 @@ void set_config(Config& config, std::string_view name, const Items& items, const
 }
 
 std::vector<std::string> parse_devices(std::string_view text) {
-  constexpr std::string_view kSeveral = "hetero:";
-  if (text.starts_with(kSeveral)) text.remove_prefix(kSeveral.size());
   Items items;
   for (size_t at = 0; at <= text.size();) {
     const size_t end = std::min(text.find(',', at), text.size());
@@ -360,12 +388,16 @@ RuntimeOptions runtime_options(const Config& config) {
   for (fs::path& directory : default_plugin_directories())
     options.plugin_directories.push_back(std::move(directory));
   options.backend_options = config.backend_options;
+  options.cache_directory = config.cache_directory;
+  options.cache_limit = config.cache_limit;
   return options;
 }
 
 SessionOptions session_options(const Config& config, Runtime& runtime) {
   SessionOptions options;
   options.devices = config.devices == Items{kAuto} ? all_devices(runtime) : config.devices;
+  options.sharing = config.sharing;
+  options.policy = config.policy;
   options.fallback = config.fallback;
   options.threads = config.threads;
   options.memory_limit = config.memory_limit;

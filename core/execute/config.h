@@ -5,7 +5,9 @@
 //     [plugins]
 //     directories = ["/opt/acme/hrt"]      # searched first; relative ones lie beside this file
 //     [devices]
-//     order = ["cpu"]                      # or "auto": all devices there are
+//     order = ["cpu"]                      # in order of preference; "auto": all there are, the cheapest
+//                                          # first; "hetero:A,B": split to where the whole costs least
+//     policy = "latency"                   # "throughput", "energy", "memory": what cheap means
 //     fallback = "allow"                   # "warn", "deny": what no device takes runs on the reference
 //     [backend.cpu]                        # options of a backend, as it documents them
 //     [passes]
@@ -17,7 +19,9 @@
 //                                          # the machine's
 //     plan_cache = 8                       # plans kept per session, by input shapes
 //     [cache]
-//     directory = "/var/cache/hrt"
+//     directory = "/var/cache/hrt"         # compiled kernels and tuning; $XDG_CACHE_HOME/hrt or ~/.cache/hrt
+//                                          # when it is not said, "": nothing is kept
+//     limit = "1GiB"                       # what was not used for longest goes first
 //     [log]
 //     level = "warn"                       # "debug", "info", "error"
 //
@@ -33,6 +37,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/cache/cache.h"
 #include "core/execute/session.h"
 
 namespace hrt {
@@ -40,6 +45,8 @@ namespace hrt {
 struct Config {
   std::vector<std::filesystem::path> plugin_directories;
   std::vector<std::string> devices = {"auto"};
+  Sharing sharing = Sharing::kRanked;  // "auto" is ranked, "hetero:" goes by cost
+  Policy policy = Policy::kLatency;
   Fallback fallback = Fallback::kAllow;
   std::map<std::string, std::map<std::string, std::string>> backend_options;
   std::vector<std::string> passes;
@@ -47,7 +54,8 @@ struct Config {
   unsigned threads = 0;
   uint64_t memory_limit = 0;
   unsigned plan_cache = 8;
-  std::filesystem::path cache_directory;
+  std::filesystem::path cache_directory = default_cache_directory();
+  uint64_t cache_limit = uint64_t(1) << 30;
   hrt_log_level log_level = HRT_LOG_WARN;
 
   // By key ("execution.threads"): "/etc/hrt/hrt.toml:12", "$HRT_THREADS", "--threads". What is not here
@@ -65,7 +73,7 @@ void read_config(Config& config, std::string_view toml, const std::filesystem::p
 void set_config(Config& config, std::string_view key, const std::vector<std::string>& items,
                 const std::string& origin);
 
-// "cpu", "auto", "hetero:vulkan,cpu" as the items of devices.order.
+// "cpu", "auto", "vulkan,cpu", "hetero:vulkan,cpu" as the items of devices.order.
 std::vector<std::string> parse_devices(std::string_view text);
 
 // A key with its effective value, for people and machines.

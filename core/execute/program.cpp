@@ -29,7 +29,8 @@ std::vector<Support> query_device(Device& device, const Graph& graph) {
   std::vector<Support> out(count);
   for (size_t i = 0; i < count; ++i) {
     raw[i].reason[sizeof(raw[i].reason) - 1] = 0;
-    out[i] = {raw[i].supported != 0, raw[i].reason, raw[i].latency_us};
+    out[i] = {raw[i].supported != 0, raw[i].reason, raw[i].latency_us, raw[i].energy_uj,
+              raw[i].workspace_bytes};
   }
   return out;
 }
@@ -47,7 +48,8 @@ Program::Program(Graph& graph, const CompileOptions& options) : graph_(graph), o
   std::vector<std::string> names;
   for (const Device* d : options_.devices) names.push_back(d->name());
   partition_ = hrt::partition(
-      graph_, names, [&](size_t d, const Graph& g) { return query_device(*options_.devices[d], g); });
+      graph_, names, [&](size_t d, const Graph& g) { return query_device(*options_.devices[d], g); },
+      options_.partition);
   steps_.resize(partition_.steps.size());
   for (uint32_t i = 0; i < steps_.size(); ++i) {
     if (partition_.steps[i].device >= 0)

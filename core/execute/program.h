@@ -22,6 +22,7 @@ struct CompileOptions {
   std::vector<Device*> devices;  // in order of preference
   unsigned plan_cache = 8;
   uint64_t memory_limit = 0;
+  PartitionOptions partition = {};
 };
 
 // Forgets all but so many entries of a list whose latest are at the front, and more when those behind the

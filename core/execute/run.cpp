@@ -101,6 +101,17 @@ void parallel_for(int64_t count, int64_t grain, void (*body)(void*, int64_t, int
   });
 }
 
+void trace_add(hrt_run* run, uint32_t node, uint64_t begin_ns, uint64_t end_ns) {
+  if (!run || !run->trace || !run->graph->has_node(node)) return;
+  const Node& n = run->graph->node(node);
+  // A device's clock is brought to the host's with an error that may be larger than a short node.
+  end_ns = std::max(begin_ns, end_ns);
+  try {
+    run->trace->add(node_label(n), op_label(n), *run->device, run->request, begin_ns, end_ns);
+  } catch (const std::bad_alloc&) {  // an event less
+  }
+}
+
 const hrt_run_api g_run_api = {
     sizeof(hrt_run_api),
     /*parallel_for=*/parallel_for,
@@ -116,12 +127,7 @@ const hrt_run_api g_run_api = {
     },
     /*trace_end=*/
     [](hrt_run* run, uint32_t node) {
-      if (!run || !run->trace || !run->graph->has_node(node)) return;
-      const Node& n = run->graph->node(node);
-      try {
-        run->trace->add(node_label(n), op_label(n), *run->device, run->request, run->begin_ns, now_ns());
-      } catch (const std::bad_alloc&) {  // an event less
-      }
+      if (run) trace_add(run, node, run->begin_ns, now_ns());
     },
     /*kernel_available=*/
     [](const hrt_graph* graph, uint32_t node) -> int {
@@ -148,6 +154,7 @@ const hrt_run_api g_run_api = {
       });
     },
     /*graph_release=*/[](const hrt_graph* graph) { Retained::all().remove(graph_of(graph)); },
+    /*trace_add=*/trace_add,
 };
 
 }  // namespace

@@ -4,11 +4,13 @@
 #include <sys/auxv.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/mapped_file.h"
+#include "core/execute/plugin_cache.h"
 #include "core/execute/run.h"
 #include "core/format/hrt_file.h"
 #include "core/graph/transaction.h"
@@ -71,10 +73,14 @@ hrt_device* Device::handle() {
 Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
   provide_run_interface();
   provide_pass_interface();
+  provide_cache_interface(std::make_shared<Cache>(options_.cache_directory, options_.cache_limit));
   registry_ = std::make_unique<Registry>(options_.plugin_directories);
 }
 
-Runtime::~Runtime() { devices_.clear(); }
+Runtime::~Runtime() {
+  queued_.devices.clear();
+  host_.devices.clear();
+}
 
 namespace {
 
@@ -84,26 +90,34 @@ bool is_complete(const hrt_backend_api& api) {
          api.prepare && api.prepared_destroy && api.context_create && api.context_destroy && api.run;
 }
 
+bool has_queue(const hrt_backend_api& api) { return HRT_HAS(&api, submit) && api.submit; }
+
 }  // namespace
 
-const std::vector<std::unique_ptr<Device>>& Runtime::devices() {
+const Runtime::Listed& Runtime::list(bool queued) {
   const std::lock_guard lock(mutex_);
-  if (devices_listed_) return devices_;
+  Listed& listed = queued ? queued_ : host_;
+  if (listed.done) return listed;
   for (const auto& [api, plugin] : registry_->backends()) {
     if (!is_complete(*api)) {
-      log_warn("devices", "{}: the backend interface is incomplete; left out", plugin->manifest.id);
+      if (!queued)
+        log_warn("devices", "{}: the backend interface is incomplete; left out", plugin->manifest.id);
       continue;
     }
+    if (has_queue(*api) != queued) continue;
     try {
       uint32_t count = 0;
       check(api->device_count(&count), plugin->manifest.id);
       const auto found = options_.backend_options.find(api->name);
       for (uint32_t i = 0; i < count; ++i) {
-        hrt_device_info info{sizeof(hrt_device_info), nullptr, nullptr, HRT_DEVICE_OTHER, 0};
+        hrt_device_info info{};
+        // This host plans no transfers and waits for no fences yet: devices with queues run synchronously.
+        info.struct_size = offsetof(hrt_device_info, memory);
+        info.kind = HRT_DEVICE_OTHER;
         check(api->device_info(i, &info), plugin->manifest.id);
         std::string name = info.name ? info.name : api->name;
         if (i > 0) name += fmt::format(":{}", i);
-        devices_.push_back(std::make_unique<Device>(
+        listed.devices.push_back(std::make_unique<Device>(
             api, plugin, i, std::move(name), info,
             found == options_.backend_options.end() ? std::map<std::string, std::string>{} : found->second));
       }
@@ -111,13 +125,27 @@ const std::vector<std::unique_ptr<Device>>& Runtime::devices() {
       log_warn("devices", "{}", e.message());
     }
   }
-  devices_listed_ = true;
-  return devices_;
+  listed.done = true;
+  return listed;
+}
+
+std::vector<Device*> Runtime::host_devices() {
+  std::vector<Device*> out;
+  for (const auto& d : list(false).devices) out.push_back(d.get());
+  return out;
+}
+
+std::vector<Device*> Runtime::devices() {
+  std::vector<Device*> out = host_devices();
+  for (const auto& d : list(true).devices) out.push_back(d.get());
+  return out;
 }
 
 Device& Runtime::device(std::string_view name) {
+  for (Device* d : host_devices())
+    if (d->name() == name) return *d;
   std::vector<std::string> names;
-  for (const auto& d : devices()) {
+  for (Device* d : devices()) {
     if (d->name() == name) return *d;
     names.push_back(d->name());
   }

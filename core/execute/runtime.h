@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/graph/graph.h"
+#include "core/partition/cost.h"
 #include "core/plugin/registry.h"
 #include "core/tensor/value.h"
 
@@ -20,6 +21,9 @@ struct RuntimeOptions {
   std::vector<std::filesystem::path> plugin_directories;  // searched in order; see default_plugin_directories
   // Per backend name: the options that its devices are opened with.
   std::map<std::string, std::map<std::string, std::string>> backend_options;
+  // What plugins keep from one process to the next (hrt.host.cache/1); empty: nothing is kept.
+  std::filesystem::path cache_directory = {};
+  uint64_t cache_limit = uint64_t(1) << 30;  // bytes
 };
 
 // $HRT_PLUGIN_PATH (colon-separated; ignored when privileges were raised), then the directory of installed
@@ -38,6 +42,10 @@ class Device {
   const std::string& description() const { return description_; }
   hrt_device_kind kind() const { return info_.kind; }
   uint64_t memory_bytes() const { return info_.memory_bytes; }
+  bool has_queue() const { return info_.memory != HRT_MEMORY_HOST; }
+  DeviceCost cost() const {
+    return {info_.memory == HRT_MEMORY_DEVICE, info_.submit_us, info_.copy_bytes_per_us};
+  }
   const Plugin& plugin() const { return *plugin_; }
   // Takes what no other device does: its plugin's manifest has a negative rank.
   bool is_fallback() const { return plugin_->manifest.rank < 0; }
@@ -63,7 +71,10 @@ class Runtime {
   Runtime(const Runtime&) = delete;
 
   Registry& registry() { return *registry_; }
-  const std::vector<std::unique_ptr<Device>>& devices();
+  std::vector<Device*> devices();
+  // Those without a queue: the default. Listing the others starts their drivers, which takes tens of
+  // milliseconds, so it is done when one of them is named, or all are asked for.
+  std::vector<Device*> host_devices();
   // By name; throws HRT_ERROR_USAGE naming the nearest known one, or why its plugin was refused.
   Device& device(std::string_view name);
 
@@ -82,8 +93,13 @@ class Runtime {
   RuntimeOptions options_;
   std::unique_ptr<Registry> registry_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Device>> devices_;
-  bool devices_listed_ = false;
+  struct Listed {
+    std::vector<std::unique_ptr<Device>> devices;
+    bool done = false;
+  };
+  const Listed& list(bool queued);
+
+  Listed host_, queued_;
 };
 
 }  // namespace hrt

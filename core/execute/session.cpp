@@ -33,6 +33,7 @@ struct Session::Impl {
   };
   std::vector<std::pair<Dim, Dim>> equal_dims;
   std::vector<Placement> placement;
+  std::vector<Ranking> ranking;
   std::unique_ptr<Program> program;
   std::unique_ptr<tbb::global_control> more_threads;
   std::unique_ptr<tbb::task_arena> arena;
@@ -69,6 +70,7 @@ struct Session::Impl {
 
   void compile() {
     choose_devices();
+    if (options.sharing == Sharing::kRanked && chosen > 1) rank();
     for (const ValueId v : graph->inputs()) inputs.push_back({graph->value(v).name, graph->value(v).type});
     find_equal_dims();
     if (options.all_values)
@@ -81,6 +83,7 @@ struct Session::Impl {
     compile_options.devices = devices;
     compile_options.plan_cache = options.plan_cache;
     compile_options.memory_limit = options.memory_limit;
+    compile_options.partition = partition_options();
     program = std::make_unique<Program>(*graph, compile_options);
     report_placement(*program, "");
     check_fallback();
@@ -105,13 +108,40 @@ struct Session::Impl {
     };
     for (const std::string& name : options.devices) add(&runtime.device(name));
     if (options.devices.empty())
-      for (const auto& d : runtime.devices())
-        if (!d->is_fallback()) add(d.get());
+      for (Device* d : options.sharing == Sharing::kOrder ? runtime.host_devices() : runtime.devices())
+        if (!d->is_fallback()) add(d);
+    if (options.sharing != Sharing::kOrder)
+      std::ranges::stable_partition(devices, [](const Device* d) { return !d->is_fallback(); });
     chosen = devices.size();
     if (options.fallback == Fallback::kDeny && chosen > 0) return;
-    for (const auto& d : runtime.devices())
-      if (d->is_fallback()) add(d.get());
+    for (Device* d : runtime.host_devices())
+      if (d->is_fallback()) add(d);
     if (devices.empty()) fail(HRT_ERROR_USAGE, "there is no device: no backend was found");
+  }
+
+  PartitionOptions partition_options() const {
+    PartitionOptions p;
+    p.split = options.sharing == Sharing::kCost ? Split::kCost : Split::kOrder;
+    p.policy = options.policy;
+    for (const Device* d : devices) p.costs.push_back(d->cost());
+    // A fallback that was named stays one: its estimates are those of loops that are only meant to be right.
+    const auto first = std::ranges::find_if(devices, &Device::is_fallback);
+    if (first != devices.begin()) p.fallback_from = size_t(first - devices.begin());
+    return p;
+  }
+
+  // Puts the chosen devices into the order of what the whole model would cost on them.
+  void rank() {
+    std::vector<std::string> names;
+    for (const Device* d : devices) names.push_back(d->name());
+    const auto ask = [&](size_t d, const Graph& g) { return query_device(*devices[d], g); };
+    const std::vector<Device*> found = devices;
+    const auto ranks = rank_devices(*graph, names, ask, partition_options());
+    for (size_t i = 0; i < ranks.size(); ++i) {
+      const DeviceRank& r = ranks[i];
+      devices[i] = found[r.device];
+      ranking.push_back({names[r.device], price_text(r.cost, options.policy), r.takes, r.refuses});
+    }
   }
 
   bool first_choice_accepts(const Graph& g, NodeId id) {
@@ -186,6 +216,7 @@ const std::vector<Port>& Session::outputs() const { return impl_->outputs; }
 const Graph& Session::graph() const { return *impl_->graph; }
 const SessionOptions& Session::options() const { return impl_->options; }
 const std::vector<Placement>& Session::placement() const { return impl_->placement; }
+const std::vector<Ranking>& Session::ranking() const { return impl_->ranking; }
 const std::vector<std::string>& Session::rewrites() const { return impl_->rewrites; }
 std::unique_ptr<Request> Session::make_request() { return std::unique_ptr<Request>(new Request(*this)); }
 

@@ -19,11 +19,20 @@ namespace hrt {
 
 enum class Fallback { kAllow, kWarn, kDeny };
 
+// How several devices share a model.
+enum class Sharing {
+  kOrder,   // in order of preference: each node goes to the first that takes it
+  kCost,    // split to where the whole costs least
+  kRanked,  // the one that would run the whole model cheapest comes first, the others behind it
+};
+
 struct SessionOptions {
   // By name, in order of preference; empty: all that are no fallback, in the order in which they were found.
   // Nodes that a device does not take go to the next; after the last come the fallback devices of the
   // runtime, as fallback says.
   std::vector<std::string> devices;
+  Sharing sharing = Sharing::kOrder;
+  Policy policy = Policy::kLatency;  // what "cheap" means to kCost and kRanked
   Fallback fallback = Fallback::kAllow;
   unsigned threads = 0;             // 0: one per core
   bool optimise = true;             // run the passes
@@ -50,6 +59,13 @@ struct Placement {
     std::string reason;
   };
   std::vector<Refusal> refusals;
+};
+
+// What the whole model was estimated to cost with a device as first choice (Sharing::kRanked).
+struct Ranking {
+  std::string device;
+  std::string cost;  // "812.0 us"
+  size_t takes, refuses;
 };
 
 // The memory plan for one set of shapes.
@@ -82,6 +98,7 @@ class Session {
   const Graph& graph() const;  // as compiled; constants that were packed are empty
   const SessionOptions& options() const;
   const std::vector<Placement>& placement() const;
+  const std::vector<Ranking>& ranking() const;  // cheapest first; empty unless devices were ranked
   // How passes changed the graph, a line a rewrite.
   const std::vector<std::string>& rewrites() const;
   // Plans for these input types (all numeric), without running.

@@ -161,8 +161,17 @@ class Analysis {
   std::set<ValueId> shape_data_;
 };
 
-std::vector<NodeChoice> choose(const Graph& graph, const Analysis& analysis,
-                               std::span<const std::string> devices, const Query& query) {
+[[noreturn]] void fail_refused(const Graph& graph, NodeId id, const NodeChoice& choice,
+                               std::span<const std::string> devices) {
+  std::string reasons;
+  for (const auto& r : choice.refusals)
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", devices[r.device], r.reason);
+  fail(HRT_ERROR_UNSUPPORTED, "{} runs on none of the chosen devices: {}", graph.node(id).describe(),
+       reasons);
+}
+
+std::vector<NodeChoice> choose_in_order(const Graph& graph, const Analysis& analysis,
+                                        std::span<const std::string> devices, const Query& query) {
   std::vector<NodeChoice> choices(graph.node_limit());
   std::vector<NodeId> open;
   for (const NodeId id : graph.nodes()) {
@@ -192,38 +201,39 @@ std::vector<NodeChoice> choose(const Graph& graph, const Analysis& analysis,
     // extract keeps topological order, so does this
     open = std::move(left);
   }
-  for (const NodeId id : open) {
-    std::string reasons;
-    for (const auto& r : choices[id].refusals)
-      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", devices[r.device], r.reason);
-    fail(HRT_ERROR_UNSUPPORTED, "{} runs on none of the chosen devices: {}", graph.node(id).describe(),
-         reasons);
-  }
+  if (!open.empty()) fail_refused(graph, open.front(), choices[open.front()], devices);
   return choices;
 }
 
-std::vector<Step> cluster(const Graph& graph, const Analysis& analysis,
-                          const std::vector<NodeChoice>& choices) {
+// Nodes whose results a node reads, by itself or through its bodies.
+template <class F>
+void for_each_read(const Graph& graph, NodeId id, F&& f) {
+  for (const ValueId v : graph.node(id).inputs)
+    if (v != HRT_NONE) f(v);
+  for (const auto& [name, body] : graph.bodies(id))
+    for (const Capture& c : body->captures()) f(c.outer);
+}
+
+// stage, device: functions of a node.
+template <class Stage, class DeviceOf>
+std::vector<Step> cluster(const Graph& graph, Stage&& stage, DeviceOf&& device_of) {
   const uint32_t limit = graph.node_limit();
   std::vector<uint32_t> depth(limit, 0);
   std::map<std::tuple<uint32_t, uint32_t, int, NodeId>, std::vector<NodeId>>
       groups;  // stage, depth, device, host node
   auto predecessors = [&](NodeId id, auto&& f) {
-    auto one = [&](ValueId v) {
-      if (v != HRT_NONE && graph.value(v).producer != HRT_NONE) f(graph.value(v).producer);
-    };
-    for (const ValueId v : graph.node(id).inputs) one(v);
-    for (const auto& [name, body] : graph.bodies(id))
-      for (const Capture& c : body->captures()) one(c.outer);
+    for_each_read(graph, id, [&](ValueId v) {
+      if (graph.value(v).producer != HRT_NONE) f(graph.value(v).producer);
+    });
   };
   for (const NodeId id : graph.nodes()) {
-    const int device = choices[id].device;
+    const int device = device_of(id);
     predecessors(id, [&](NodeId p) {
-      if (analysis.stage(p) != analysis.stage(id)) return;
-      const bool same = device >= 0 && choices[p].device == device;
+      if (stage(p) != stage(id)) return;
+      const bool same = device >= 0 && device_of(p) == device;
       depth[id] = std::max(depth[id], depth[p] + (same ? 0 : 1));
     });
-    groups[{analysis.stage(id), depth[id], device, device < 0 ? id : HRT_NONE}].push_back(id);
+    groups[{stage(id), depth[id], device, device < 0 ? id : HRT_NONE}].push_back(id);
   }
 
   std::vector<Step> steps;
@@ -256,14 +266,229 @@ std::vector<Step> cluster(const Graph& graph, const Analysis& analysis,
   return steps;  // map order: stage, then depth: producers first
 }
 
+// What the cost model works on, and which node of it is which.
+class Costs {
+ public:
+  // may_run: a function of a node; others stay with the host.
+  template <class MayRun>
+  Costs(const Graph& graph, std::span<const std::string> devices, const Query& query,
+        const PartitionOptions& options, MayRun&& may_run)
+      : graph_(graph), choices(graph.node_limit()) {
+    costs.devices = options.costs;
+    costs.devices.resize(devices.size());
+    add_nodes();
+    add_values();
+    std::vector<NodeId> open;
+    for (const NodeId id : graph.nodes())
+      if (may_run(id)) open.push_back(id);
+    for (size_t d = 0; d < devices.size(); ++d) {
+      if (d >= options.fallback_from) std::erase_if(open, [&](NodeId id) { return taken(id); });
+      if (!open.empty()) ask(d, query, open);
+    }
+  }
+
+  bool taken(NodeId id) const {
+    return std::ranges::any_of(costs.nodes[index_[id]].on, [](const auto& c) { return c.has_value(); });
+  }
+  uint32_t index(NodeId id) const { return index_[id]; }
+
+  template <class Stage>
+  double price(const Assignment& a, Stage&& stage, Policy policy) const {
+    std::vector<size_t> clusters(costs.devices.size(), 0);
+    for (const Step& s : cluster(graph_, stage, [&](NodeId id) { return a[index_[id]]; }))
+      if (s.device >= 0) ++clusters[size_t(s.device)];
+    return placement_cost(costs, a, clusters, policy);
+  }
+
+ private:
+  void add_nodes() {
+    index_.assign(graph_.node_limit(), 0);
+    for (const NodeId id : graph_.nodes()) {
+      index_[id] = uint32_t(costs.nodes.size());
+      costs.nodes.push_back({std::vector<std::optional<NodeCost>>(costs.devices.size()), {}, {}});
+    }
+  }
+
+  // Constants are where they are read.
+  void add_values() {
+    std::vector<uint32_t> number(graph_.value_limit(), HRT_NONE);
+    for (ValueId v = 0; v < graph_.value_limit(); ++v) {
+      if (!graph_.has_value(v) || graph_.value(v).constant) continue;
+      const ValueDef& def = graph_.value(v);
+      number[v] = uint32_t(costs.values.size());
+      const int maker = def.producer == HRT_NONE ? kHost : int(index_[def.producer]);
+      costs.values.push_back({bytes_of(def.type), maker, {}, def.output_uses > 0});
+      if (maker >= 0) costs.nodes[size_t(maker)].makes.push_back(number[v]);
+    }
+    for (const NodeId id : graph_.nodes()) {
+      CostGraph::Node& node = costs.nodes[index_[id]];
+      for_each_read(graph_, id, [&](ValueId v) {
+        if (number[v] != HRT_NONE) node.reads.push_back(number[v]);
+      });
+      std::ranges::sort(node.reads);
+      node.reads.erase(std::unique(node.reads.begin(), node.reads.end()), node.reads.end());
+      for (const uint32_t v : node.reads) costs.values[v].readers.push_back(index_[id]);
+    }
+  }
+
+  static double bytes_of(const Type& type) {
+    if (!fits_device(type)) return 0;
+    const int64_t eight[] = {8};  // elements of less than a byte
+    double bytes = double(tensor_bytes(type.dtype(), eight)) / 8;
+    for (const int64_t d : type.dims()) bytes *= is_number(d) ? double(d) : 1;
+    return bytes;
+  }
+
+  void ask(size_t d, const Query& query, const std::vector<NodeId>& open) {
+    const Extracted sub = extract(graph_, open);
+    const auto support = query(d, *sub.graph);
+    // Estimates need numbers: the same nodes at size 1 wherever a dimension has none.
+    const bool numeric = set_symbols_to_one(*sub.graph);
+    const auto estimates = numeric ? support : query(d, *sub.graph);
+    for (size_t i = 0; i < support.size(); ++i) {
+      const NodeId id = sub.node_map[sub.graph->nodes()[i]];
+      if (!support[i].supported) {
+        choices[id].refusals.push_back({d, support[i].reason});
+        continue;
+      }
+      const Support& e = estimates[i];
+      const double us = e.latency_us > 0 ? e.latency_us : us_by_bytes(id);
+      costs.nodes[index_[id]].on[d] = NodeCost{us, e.energy_uj, double(e.workspace_bytes)};
+    }
+  }
+
+  // For devices that have no idea: what a node moves, at 10 GB/s.
+  double us_by_bytes(NodeId id) const {
+    double bytes = 0;
+    const CostGraph::Node& node = costs.nodes[index_[id]];
+    for (const auto* list : {&node.reads, &node.makes})
+      for (const uint32_t v : *list) bytes += costs.values[v].bytes;
+    return bytes / 10e3;
+  }
+
+  // Whether there were none.
+  static bool set_symbols_to_one(Graph& graph) {
+    bool numeric = true;
+    Transaction t(graph);
+    for (ValueId v = 0; v < graph.value_limit(); ++v) {
+      if (!graph.has_value(v)) continue;
+      const Type& type = graph.value(v).type;
+      if (!type.is_tensor() || !type.ranked()) continue;
+      Dims dims(type.dims().begin(), type.dims().end());
+      if (std::ranges::all_of(dims, [](int64_t d) { return is_number(d); })) continue;
+      numeric = false;
+      for (int64_t& d : dims)
+        if (!is_number(d)) d = 1;
+      t.set_type(v, Type::tensor(type.dtype(), std::move(dims)));
+    }
+    t.commit();
+    return numeric;
+  }
+
+  const Graph& graph_;
+  std::vector<uint32_t> index_;  // by node id
+
+ public:
+  CostGraph costs;
+  std::vector<NodeChoice> choices;  // by node id: refusals
+};
+
+// Why a node is where it is: what it costs there, and what it would cost elsewhere with all others in place.
+std::string why_here(const CostGraph& costs, uint32_t node, const Assignment& assignment,
+                     std::span<const std::string> devices, Policy policy) {
+  Assignment a = assignment;
+  const auto price = [&](int device) {
+    a[node] = device;
+    return std::pair(node_price(costs, node, device, policy), copies_price(costs, node, a, policy));
+  };
+  const auto text = [&](const std::pair<double, double>& p) {
+    return p.second > 0
+               ? fmt::format("{} + {} copies", price_text(p.first, policy), price_text(p.second, policy))
+               : price_text(p.first, policy);
+  };
+  const auto here = price(assignment[node]);
+  std::string others;
+  bool cheapest = true;
+  for (size_t d = 0; d < devices.size(); ++d) {
+    if (int(d) == assignment[node] || !costs.nodes[node].on[d]) continue;
+    const auto there = price(int(d));
+    cheapest &= here.first + here.second <= there.first + there.second;
+    others += fmt::format(", {} {}", devices[d], text(there));
+  }
+  if (others.empty()) return fmt::format("the only choice: {}", text(here));
+  return fmt::format("{}: {}{}", cheapest ? "cheaper here" : "with the nodes around it", text(here), others);
+}
+
+std::vector<NodeChoice> choose_by_cost(const Graph& graph, const Analysis& analysis,
+                                       std::span<const std::string> devices, const Query& query,
+                                       const PartitionOptions& options) {
+  Costs model(graph, devices, query, options, [&](NodeId id) { return !analysis.on_host(id); });
+  for (const NodeId id : graph.nodes())
+    if (!analysis.on_host(id) && !model.taken(id)) fail_refused(graph, id, model.choices[id], devices);
+  const auto stage = [&](NodeId id) { return analysis.stage(id); };
+  Assignment best;
+  double least = 0;
+  for (Assignment& a : candidate_assignments(model.costs, options.policy)) {
+    const double price = model.price(a, stage, options.policy);
+    if (!best.empty() && price >= least) continue;
+    least = price;
+    best = std::move(a);
+  }
+  std::vector<NodeChoice> choices = std::move(model.choices);
+  for (const NodeId id : graph.nodes()) {
+    NodeChoice& c = choices[id];
+    const uint32_t i = model.index(id);
+    c.device = best[i];
+    if (analysis.on_host(id)) {
+      c.why = analysis.why_host(id);
+    } else {
+      c.latency_us = model.costs.nodes[i].on[size_t(c.device)]->latency_us;
+      c.why = why_here(model.costs, i, best, devices, options.policy);
+    }
+  }
+  return choices;
+}
+
+// Without looking at stages: what the host is likely to keep.
+bool host_keeps(const Graph& graph, NodeId id) {
+  const Node& n = graph.node(id);
+  const hrt_op* op = Registry::current().find_op(n.domain, n.op);
+  if (!op || (op->flags & (HRT_OP_CONTROL | HRT_OP_DATA_SHAPE))) return true;
+  for (const auto* list : {&n.inputs, &n.outputs})
+    for (const ValueId v : *list)
+      if (v != HRT_NONE && !fits_device(graph.value(v).type)) return true;
+  return false;
+}
+
 }  // namespace
 
-Partition partition(Graph& graph, std::span<const std::string> devices, const Query& query) {
+std::vector<DeviceRank> rank_devices(const Graph& graph, std::span<const std::string> devices,
+                                     const Query& query, const PartitionOptions& options) {
+  const Costs model(graph, devices, query, options, [&](NodeId id) { return !host_keeps(graph, id); });
+  std::vector<DeviceRank> ranks;
+  for (size_t d = 0; d < std::min(devices.size(), options.fallback_from); ++d) {
+    DeviceRank rank{d, 0, 0, 0};
+    for (const CostGraph::Node& node : model.costs.nodes) rank.takes += node.on[d].has_value();
+    for (const NodeChoice& c : model.choices)
+      rank.refuses += std::ranges::any_of(c.refusals, [&](const auto& r) { return r.device == d; });
+    rank.cost = model.price(preferring(model.costs, d), [](NodeId) { return 0u; }, options.policy);
+    ranks.push_back(rank);
+  }
+  std::ranges::stable_sort(ranks, {}, &DeviceRank::cost);
+  return ranks;
+}
+
+Partition partition(Graph& graph, std::span<const std::string> devices, const Query& query,
+                    const PartitionOptions& options) {
+  if (devices.size() > kMaxDevices)
+    fail(HRT_ERROR_USAGE, "{} devices are over the limit of {}", devices.size(), kMaxDevices);
   Analysis analysis(graph);
   analysis.run();
   Partition p;
-  p.choices = choose(graph, analysis, devices, query);
-  p.steps = cluster(graph, analysis, p.choices);
+  p.choices = options.split == Split::kCost ? choose_by_cost(graph, analysis, devices, query, options)
+                                            : choose_in_order(graph, analysis, devices, query);
+  p.steps = cluster(
+      graph, [&](NodeId id) { return analysis.stage(id); }, [&](NodeId id) { return p.choices[id].device; });
   for (const Step& s : p.steps) p.stage_count = std::max(p.stage_count, s.stage + 1);
   p.shape_data.assign(analysis.shape_data().begin(), analysis.shape_data().end());
   return p;

@@ -11,6 +11,9 @@
 // device and one depth form a group: an edge between groups always leads to a greater depth, so a path that
 // leaves a group never comes back, and groups are convex and acyclic. Connected parts of a group are
 // clusters.
+//
+// Devices. In order of preference, a node goes to the first device that takes it. By cost, to where the whole
+// costs least (cost.h); the depths above are of whatever came out, so no placement makes a cycle.
 #pragma once
 
 #include <functional>
@@ -19,6 +22,7 @@
 #include <vector>
 
 #include "core/graph/graph.h"
+#include "core/partition/cost.h"
 #include "core/plugin/infer.h"
 
 namespace hrt {
@@ -51,13 +55,36 @@ struct Partition {
 struct Support {
   bool supported = false;
   std::string reason;
-  double latency_us = 0;
+  double latency_us = 0;  // estimates; 0: no idea
+  double energy_uj = 0;
+  uint64_t workspace_bytes = 0;
 };
 using Query = std::function<std::vector<Support>(size_t device, const Graph& graph)>;
 
-// Splits a graph for the devices of these names, in order of preference. Writes the types that clusters are
-// to be compiled for into the graph: dimensions that only a run can tell become symbols. Throws
-// HRT_ERROR_UNSUPPORTED when nobody can run a node, naming it, every device and its reason.
-Partition partition(Graph& graph, std::span<const std::string> devices, const Query& query);
+enum class Split { kOrder, kCost };
+
+struct PartitionOptions {
+  Split split = Split::kOrder;
+  Policy policy = Policy::kLatency;
+  std::vector<DeviceCost> costs = {};  // by device; what is missing is free
+  // Devices from this one on get only what no earlier one takes, whatever they cost.
+  size_t fallback_from = SIZE_MAX;
+};
+
+// Splits a graph for the devices of these names. Writes the types that clusters are to be compiled for into
+// the graph: dimensions that only a run can tell become symbols. Throws HRT_ERROR_UNSUPPORTED when nobody can
+// run a node, naming it, every device and its reason. Symbolic dimensions count as 1 in costs.
+Partition partition(Graph& graph, std::span<const std::string> devices, const Query& query,
+                    const PartitionOptions& options = {});
+
+// What the whole model would cost with a device as first choice and the others, in their order, behind it.
+struct DeviceRank {
+  size_t device;
+  double cost;            // as the policy counts
+  size_t takes, refuses;  // nodes that devices may run
+};
+// Devices before options.fallback_from, cheapest first; among equals in their order.
+std::vector<DeviceRank> rank_devices(const Graph& graph, std::span<const std::string> devices,
+                                     const Query& query, const PartitionOptions& options);
 
 }  // namespace hrt

@@ -70,6 +70,36 @@ TEST_F(CBackend, UsesTheThreadsOfTheHostAndReadsConstantsInPlace) {
   EXPECT_EQ(floats_of(request->output(0)), std::vector<float>(size_t(n), 3.0f));
 }
 
+// It says 1 us for each node it takes; the reference says less for so few elements, and gets what is left all
+// the same.
+TEST_F(CBackend, IsRankedAndSharesAModelByCost) {
+  for (const Sharing sharing : {Sharing::kRanked, Sharing::kCost}) {
+    SessionOptions options = on("reference", Fallback::kAllow);
+    options.devices = {"reference", "c"};
+    options.sharing = sharing;
+    Session session(*runtime, mixed(*runtime), options);
+    std::map<std::string, Placement> rows;
+    for (const Placement& row : session.placement()) rows[row.op] = row;
+    EXPECT_EQ(rows["Add"].device, "c");
+    EXPECT_EQ(rows["Relu"].device, "c");
+    EXPECT_EQ(rows["Neg"].device, "reference");
+    ASSERT_EQ(rows["Neg"].refusals.size(), 1u);
+    EXPECT_NE(rows["Neg"].refusals[0].reason.find("knows only Relu and Add"), std::string::npos);
+    ASSERT_EQ(session.ranking().size(), sharing == Sharing::kRanked ? 1u : 0u);
+    if (sharing == Sharing::kRanked) {
+      EXPECT_EQ(session.ranking()[0].device, "c");
+      EXPECT_EQ(session.ranking()[0].takes, 3u);
+      EXPECT_EQ(session.ranking()[0].refuses, 1u);
+    } else {
+      EXPECT_EQ(rows["Relu"].why, "the only choice: 1.0 us");
+    }
+    const auto request = session.make_request();
+    request->set_input(0, floats({1, 2}, {1, -2}));
+    request->run();
+    EXPECT_EQ(floats_of(request->output(0)), (std::vector<float>{-3, 2}));
+  }
+}
+
 TEST_F(CBackend, ItsReasonsReachTheError) {
   const auto failure = test::failure_of([&] { Session(*runtime, mixed(*runtime), on("c")); });
   EXPECT_EQ(failure.code, HRT_ERROR_UNSUPPORTED);

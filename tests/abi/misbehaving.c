@@ -94,20 +94,11 @@ static hrt_status* run(hrt_context* context, const hrt_run_args* args) {
   return failure(HRT_ERROR_DEVICE_LOST, "it hung");
 }
 
-static hrt_backend_api g_backend = {sizeof(hrt_backend_api),
-                                    g_how,
-                                    device_count,
-                                    device_info,
-                                    device_open,
-                                    device_close,
-                                    query_nodes,
-                                    compile,
-                                    executable_destroy,
-                                    prepare,
-                                    prepared_destroy,
-                                    context_create,
-                                    context_destroy,
-                                    run};
+static hrt_backend_api g_backend = {sizeof(hrt_backend_api), g_how, device_count, device_info, device_open,
+                                    device_close, query_nodes, compile, executable_destroy, prepare,
+                                    prepared_destroy, context_create, context_destroy, run,
+                                    /* no queue */
+                                    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
 
 /* --------------------------------------------------------------------------------------- passes */
 

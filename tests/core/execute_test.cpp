@@ -9,7 +9,9 @@
 #include <random>
 #include <thread>
 
+#include "core/execute/run.h"
 #include "core/execute/session.h"
+#include "core/plugin/host.h"
 #include "core/tensor/value.h"
 #include "tests/core/builder.h"
 
@@ -535,6 +537,38 @@ TEST(Execute, TracesNameEveryNodeOfARun) {
   std::vector<std::string> names;
   for (const TraceEvent& e : trace.events()) names.push_back(e.category + " on " + e.device);
   EXPECT_EQ(names, (std::vector<std::string>{"Mul on reference", "ReduceSum on reference"}));
+}
+
+// What a device with a queue reports after the run carries the device's own times, never ones that end first.
+TEST(Execute, TimesThatADeviceReportsLaterAreInTheTrace) {
+  Builder b;
+  b.outputs({b.node("Neg", {b.input("x", Type::tensor(HRT_FLOAT32, {1}))})});
+  const auto graph = b.finish();
+  const auto& host = *static_cast<const hrt_run_api*>(host_table().get_interface("hrt.host.run/1"));
+  ASSERT_TRUE(HRT_HAS(&host, trace_add));
+  const std::string device = "queued";
+  Trace trace;
+  hrt_run run;
+  run.graph = graph.get();
+  run.device = &device;
+  run.trace = &trace;
+  run.request = 7;
+  const uint32_t node = graph->nodes().front();
+  host.trace_add(&run, node, 1000, 3000);
+  host.trace_add(&run, node, 5000, 4000);
+  host.trace_add(&run, graph->node_limit(), 1000, 3000);  // no such node
+  const auto events = trace.events();
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].category, "Neg");
+  EXPECT_EQ(events[0].device, "queued");
+  EXPECT_EQ(events[0].request, 7u);
+  EXPECT_EQ(events[0].begin_ns, 1000u);
+  EXPECT_EQ(events[0].end_ns, 3000u);
+  EXPECT_EQ(events[1].begin_ns, 5000u);
+  EXPECT_EQ(events[1].end_ns, 5000u);
+  run.trace = nullptr;
+  host.trace_add(&run, node, 1000, 3000);
+  EXPECT_EQ(trace.events().size(), 2u);
 }
 
 }  // namespace

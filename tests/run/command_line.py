@@ -27,6 +27,7 @@ PIXELS = ["--mean", "0", "--std", "255"]
 def run(*arguments, text=None, cwd=None, **variables):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HRT_") or k == "HRT_PLUGIN_PATH"}
     environment["XDG_CONFIG_HOME"] = "/nonexistent"
+    environment["HRT_CACHE_DIR"] = ""
     environment.update(variables)
     command = [PROGRAM, *map(str, arguments)]
     return subprocess.run(command, input=text, capture_output=True, text=True, env=environment, cwd=cwd, timeout=120)
@@ -205,6 +206,73 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(len(json.loads(lines[0])["ns"]), 3)
         self.assertGreaterEqual(len(json.loads(lines[1])["ns"]), 3)
         self.bad(1, "bench", MODEL, "--interactive", text="walk\n", says="run N")
+
+    def test_bench_measures_the_first_answer_in_processes_of_their_own(self):
+        data = self.json("bench", MODEL, "--first-run")
+        for row in (data["cold"], data["warm"]):
+            parts = row["plugins_ns"] + row["load_ns"] + row["compile_ns"] + row["run_ns"]
+            self.assertGreater(row["run_ns"], 0)
+            self.assertGreater(row["total_ns"], parts)
+            self.assertLess(row["total_ns"], 60e9)
+        text = self.ok("bench", MODEL, "--first-run")
+        self.assertRegex(text, r"(?m)^cold +\d")
+        self.assertRegex(text, r"(?m)^warm +\d")
+        self.bad(1, "bench", MODEL, "--first-run", "--cache-dir", "x", says="--cache-dir")
+        self.bad(1, "bench", MODEL, "--first-run", "--input", "nothing=zeros", says="no input")
+
+    def test_a_traced_bench_has_requests_at_the_same_time(self):
+        trace = self.folder / "t.json"
+        self.ok("bench", MODEL, "--streams", "2", "--iters", "200", "--warmup", "2", "--trace", trace)
+        events = [e for e in json.loads(trace.read_text())["traceEvents"] if e["ph"] == "X"]
+        self.assertEqual({e["args"]["request"] for e in events}, {2, 3})
+
+    def test_a_trace_becomes_a_picture(self):
+        try:
+            from PIL import Image
+        except ImportError:
+            self.skipTest("Pillow is not there")
+        trace, picture = self.folder / "t.json", self.folder / "t.png"
+        names = [{"ph": "M", "name": "process_name", "pid": pid, "args": {"name": f"d{pid}"}} for pid in (1, 2)]
+        runs = [
+            {"ph": "X", "name": "n", "pid": pid, "tid": 0, "ts": ts, "dur": 100, "args": {"request": request}}
+            for pid, ts, request in ((1, 0, 0), (2, 100, 0), (1, 100, 1), (2, 200, 1))
+        ]
+        trace.write_text(json.dumps({"traceEvents": names + runs}))
+        tool = SOURCE / "tools" / "trace_picture"
+        draw = [sys.executable, tool, trace, "-o", picture, "--width", "1000", "--all"]
+        subprocess.run(draw, check=True, capture_output=True)
+        with Image.open(picture) as image:
+            self.assertEqual(image.width, 1000)
+            colours = {colour: count for count, colour in image.convert("RGB").getcolors(1 << 16)}
+        # Two lanes; each request is drawn in both, and takes about a third of a lane's width there.
+        for colour in ((0x44, 0x77, 0xAA), (0xEE, 0x66, 0x77)):
+            self.assertGreater(colours[colour], 2 * 200 * 15)
+        trace.write_text("{}")
+        answer = subprocess.run(draw, capture_output=True, text=True)
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("no trace of hrt-run", answer.stderr)
+
+    # ---------------------------------------------------------------------------------- devices
+
+    def test_devices_share_a_model_by_order_by_cost_and_by_rank(self):
+        for devices in ("cpu", "cpu,reference", "hetero:reference,cpu", "auto"):
+            rows = self.json("inspect", MODEL, "--placement", "-d", devices)["placement"]
+            self.assertEqual({row["device"] for row in rows}, {"cpu"}, devices)
+        rows = self.json("inspect", MODEL, "--placement", "-d", "reference,cpu")["placement"]
+        self.assertEqual({row["device"] for row in rows}, {"reference"})
+        text = self.ok("inspect", MODEL, "--placement", "-d", "hetero:reference,cpu")
+        self.assertRegex(text, r"the only choice: [\d.]+ us")
+        self.bad(1, "run", MODEL, "-d", "hetero:cpu,auto", says="auto stands alone")
+        self.bad(1, "run", MODEL, "--policy", "speed", says="latency, throughput, energy, memory")
+
+    def test_the_cache_directory_can_be_chosen_and_switched_off(self):
+        def values(*arguments):
+            return self.json("config", *arguments)["configuration"]
+
+        chosen = values("--cache-dir", self.folder / "c")["cache.directory"]
+        self.assertEqual(chosen, {"value": str(self.folder / "c"), "from": "--cache-dir"})
+        self.assertEqual(values("--cache-dir", "")["cache.directory"]["value"], "")
+        self.assertEqual(values()["cache.limit"], {"value": 1 << 30, "from": "default"})
 
     def make_test(self, name, expected, shape="(1, 10)"):
         """An ONNX test directory of the digits model with input zeros."""

@@ -179,11 +179,44 @@ TEST(Config, ListsEveryKeyWithItsOrigin) {
   EXPECT_EQ(found, 3u);
 }
 
+TEST(Config, TheCacheIsFoundMovedBoundedAndSwitchedOff) {
+  const TemporaryDirectory directory;
+  const auto empty = directory.write("hrt.toml", "");
+  {
+    const Variable home("XDG_CACHE_HOME", "/some/caches");
+    EXPECT_EQ(Config().cache_directory, "/some/caches/hrt");
+    const Variable elsewhere("XDG_CACHE_HOME", "relative/is/ignored");
+    const Variable user("HOME", "/me");
+    EXPECT_EQ(Config().cache_directory, "/me/.cache/hrt");
+    const Variable named("HRT_CACHE_DIR", "/from/variable");
+    EXPECT_EQ(load_config(empty).cache_directory, "/from/variable");
+    const Variable off("HRT_CACHE_DIR", "");
+    EXPECT_EQ(load_config(empty).cache_directory, "");
+  }
+  EXPECT_EQ(config_of("[cache]\ndirectory = \"\"").cache_directory, "");
+  EXPECT_EQ(config_of("").cache_limit, uint64_t(1) << 30);
+  EXPECT_EQ(config_of("[cache]\nlimit = \"2MiB\"").cache_limit, uint64_t(2) << 20);
+  EXPECT_EQ(config_of("[cache]\nlimit = 4096").cache_limit, 4096u);
+  EXPECT_NE(error_in("[cache]\nlimit = \"much\""), "");
+}
+
 TEST(Config, ParsesDevices) {
   using List = std::vector<std::string>;
   EXPECT_EQ(parse_devices("cpu"), (List{"cpu"}));
-  EXPECT_EQ(parse_devices("hetero:vulkan:1,cpu"), (List{"vulkan:1", "cpu"}));
+  EXPECT_EQ(parse_devices("hetero:vulkan:1,cpu"), (List{"hetero:vulkan:1", "cpu"}));
   Config c;
+  EXPECT_EQ(c.sharing, Sharing::kRanked);
+  set_config(c, "devices.order", parse_devices("hetero:vulkan:1,cpu"), "--device");
+  EXPECT_EQ(c.devices, (List{"vulkan:1", "cpu"}));
+  EXPECT_EQ(c.sharing, Sharing::kCost);
+  set_config(c, "devices.order", parse_devices("vulkan,cpu"), "--device");
+  EXPECT_EQ(c.sharing, Sharing::kOrder);
+  EXPECT_EQ(config_of("[devices]\norder = \"hetero:a,b\"").sharing, Sharing::kCost);
+  EXPECT_EQ(config_of("[devices]\norder = \"hetero:a,b\"").devices, (List{"a", "b"}));
+  EXPECT_EQ(config_of("[devices]\npolicy = \"energy\"").policy, Policy::kEnergy);
+  EXPECT_THROW(set_config(c, "devices.policy", {"speed"}, "--policy"), Error);
+  EXPECT_THROW(set_config(c, "devices.order", parse_devices("hetero:auto"), "--device"), Error);
+  EXPECT_THROW(set_config(c, "devices.order", parse_devices("hetero:"), "--device"), Error);
   EXPECT_THROW(set_config(c, "devices.order", parse_devices("cpu,"), "--device"), Error);
   EXPECT_THROW(set_config(c, "devices.order", parse_devices(""), "--device"), Error);
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "apps/hrt-run/lib/environment.h"
+#include "apps/hrt-run/lib/phases.h"
 #include "apps/hrt-run/lib/statistics.h"
 #include "apps/hrt-run/lib/summary.h"
 #include "files.h"
@@ -32,6 +33,24 @@ TEST(Statistics, DescribeSamplesInAnyOrder) {
   EXPECT_NEAR(s.std, 12.884098726725126, 1e-12);
   EXPECT_DOUBLE_EQ(s.drift, 0);  // too few to say
   EXPECT_EQ(statistics({}).count, 0u);
+}
+
+TEST(Phases, AreSummedByDeviceAndDividedByRuns) {
+  const std::vector<TraceEvent> events = {
+      {"x", "upload", "board", 0, 0, 100, 140},      {"cluster 0", "execute", "board", 0, 0, 140, 200},
+      {"some operator", "Add", "host", 1, 0, 0, 50}, {"y", "download", "board", 0, 0, 200, 210},
+      {"x", "upload", "other", 0, 1, 0, 8},          {"x", "upload", "board", 0, 1, 300, 320},
+  };
+  const auto phases = device_phases(events, 2);
+  ASSERT_EQ(phases.size(), 2u);
+  EXPECT_EQ(phases[0].device, "board");
+  EXPECT_DOUBLE_EQ(phases[0].upload_ns, 30);
+  EXPECT_DOUBLE_EQ(phases[0].execute_ns, 30);
+  EXPECT_DOUBLE_EQ(phases[0].download_ns, 5);
+  EXPECT_EQ(phases[1].device, "other");
+  EXPECT_DOUBLE_EQ(phases[1].upload_ns, 4);
+  EXPECT_DOUBLE_EQ(phases[1].execute_ns, 0);
+  EXPECT_TRUE(device_phases({}, 0).empty());
 }
 
 TEST(Statistics, DriftComparesTheLastTenthWithTheFirst) {

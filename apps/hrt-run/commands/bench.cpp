@@ -7,6 +7,8 @@
 #include "apps/hrt-run/commands/options.h"
 #include "apps/hrt-run/lib/benchmark.h"
 #include "apps/hrt-run/lib/environment.h"
+#include "apps/hrt-run/lib/first_run.h"
+#include "apps/hrt-run/lib/phases.h"
 #include "apps/hrt-run/lib/statistics.h"
 #include "apps/hrt-run/progress.h"
 #include "apps/hrt-run/report.h"
@@ -162,6 +164,10 @@ void print_report(const Arguments& arguments, const Model& model, const Benchmar
   for (const double p : percentile_options(arguments))
     rows.push_back({fmt::format("latency p{:g}", p), milliseconds(percentile(sorted, p))});
   rows.push_back({"throughput", fmt::format("{:.2f} /s", throughput(result))});
+  for (const Json& p : report["phases"])
+    for (const char* phase : {"upload", "execute", "download"})
+      rows.push_back({fmt::format("{} {}", p["device"].get<std::string>(), phase),
+                      milliseconds(p[fmt::format("{}_ns", phase)].get<double>())});
   rows.push_back({"drift", fmt::format("{:+.1f} % (last tenth against first)", s.drift * 100)});
   rows.push_back({"planned memory", planned});
   rows.push_back(
@@ -171,12 +177,76 @@ void print_report(const Arguments& arguments, const Model& model, const Benchmar
   print_table(rows);
 }
 
-// Runs beside the measured ones, so that recording does not slow those.
-void profile(Session& session, const std::vector<ValuePtr>& inputs, size_t measured, Trace* trace) {
-  const auto request = make_request(session, inputs);
-  request->run();
-  for (size_t i = 0; i < std::clamp<size_t>(measured / 10, 1, 100); ++i)
-    request->run({.deadline = {}, .trace = trace});
+// Runs beside the measured ones, so that recording does not slow those; as many at once.
+size_t profile(Session& session, const std::vector<ValuePtr>& inputs, size_t measured,
+               const BenchmarkOptions& measured_options, Trace& trace) {
+  BenchmarkOptions options;
+  options.warmup_runs = 1;
+  options.warmup_ns = 0;
+  options.streams = measured_options.streams;
+  options.iterations = std::clamp<size_t>(measured / 10, options.streams, 100 + options.streams);
+  options.even = true;
+  options.trace = &trace;
+  benchmark(session, inputs, options);
+  return options.iterations;
+}
+
+bool uses_queues(Arguments& arguments, const Session& session) {
+  return std::ranges::any_of(session.placement(), [&](const Placement& p) {
+    return std::ranges::any_of(arguments.runtime().devices(),
+                               [&](const auto& d) { return d->name() == p.device && d->has_queue(); });
+  });
+}
+
+Json phases_json(const std::vector<DevicePhases>& phases) {
+  Json json = Json::array();
+  for (const DevicePhases& p : phases)
+    json.push_back({{"device", p.device},
+                    {"upload_ns", p.upload_ns},
+                    {"execute_ns", p.execute_ns},
+                    {"download_ns", p.download_ns}});
+  return json;
+}
+
+// From the process' start to its first answer, with a cold and with a warm cache: measured in processes of
+// their own, which are this one's with another option.
+int first_run(const Arguments& arguments) {
+  if (arguments.has("cache-dir")) fail(HRT_ERROR_USAGE, "--first-run and --cache-dir exclude each other");
+  std::vector<std::string> words = own_arguments();
+  std::ranges::replace(words, std::string("--first-run"), std::string("--first-answer"));
+  const FirstRuns runs = measure_first_runs(words);
+  if (runs.failure != 0) return runs.failure;
+  if (arguments.json()) {
+    const auto json = [](const FirstRun& r) {
+      return Json{{"total_ns", r.total_ns},
+                  {"plugins_ns", r.plugins_ns},
+                  {"load_ns", r.load_ns},
+                  {"compile_ns", r.compile_ns},
+                  {"run_ns", r.run_ns}};
+    };
+    print_json({{"model", arguments.model()},
+                {"cold", json(runs.cold)},
+                {"warm", json(runs.warm)},
+                {"cache", {{"files", runs.cache_files}, {"bytes", runs.cache_bytes}}}});
+    return HRT_OK;
+  }
+  std::vector<std::vector<std::string>> rows{
+      {"cache", "first answer", "plugins", "load", "compile", "first run"}};
+  for (const auto& [name, r] : {std::pair("cold", runs.cold), std::pair("warm", runs.warm)})
+    rows.push_back({name, milliseconds(double(r.total_ns)), milliseconds(double(r.plugins_ns)),
+                    milliseconds(double(r.load_ns)), milliseconds(double(r.compile_ns)),
+                    milliseconds(double(r.run_ns))});
+  print_table(rows);
+  say("kept in the cache: {} in {} files\n", bytes_text(runs.cache_bytes), runs.cache_files);
+  return HRT_OK;
+}
+
+// What first_run() measures: one run, and when it ended.
+int first_answer(const Model& model, const std::vector<ValuePtr>& inputs) {
+  const uint64_t begin = now_ns();
+  make_request(*model.session, inputs)->run();
+  say_text(first_run_text({0, model.plugins_ns, model.load_ns, model.compile_ns, now_ns() - begin}));
+  return HRT_OK;
 }
 
 // One request a line on standard input: "run N" or "slice SECONDS" (a fifth of it unmeasured, to warm up).
@@ -212,24 +282,35 @@ int interact(Session& session, const std::vector<ValuePtr>& inputs) {
 
 int bench(Arguments& arguments) {
   BenchmarkOptions options = benchmark_options(arguments);
+  if (arguments.flag("first-run")) return first_run(arguments);
   percentile_options(arguments);  // a mistake in them should not wait for the measurement
   Profiler profiler(arguments);
   const Model model = open_model(arguments, arguments.session_options());
   Session& session = *model.session;
   const auto inputs = make_inputs(arguments.runtime(), session.inputs(), input_options(arguments));
+  if (arguments.flag("first-answer"))
+    return with_context(arguments.model(), [&] { return first_answer(model, inputs); });
   if (arguments.flag("interactive"))
     return with_context(arguments.model(), [&] { return interact(session, inputs); });
 
   Progress progress("bench");
   options.progress = [&](double fraction) { progress.update(fraction); };
+  std::vector<DevicePhases> phases;
   const BenchmarkResult result = with_context(arguments.model(), [&] {
     BenchmarkResult measured = benchmark(session, inputs, options);
-    if (profiler.wanted()) profile(session, inputs, measured.samples_ns.size(), profiler.trace());
+    const size_t count = measured.samples_ns.size();
+    if (profiler.wanted()) profile(session, inputs, count, options, *profiler.trace());
+    if (uses_queues(arguments, session)) {
+      Trace trace;
+      const size_t runs = profile(session, inputs, count, options, trace);
+      phases = device_phases(trace.events(), runs);
+    }
     return measured;
   });
   progress.hide();
 
   Json report = report_json(arguments, model, inputs, options, result);
+  report["phases"] = phases_json(phases);
   if (arguments.has("report")) write_text(arguments.get<std::string>("report"), json_text(report));
   if (arguments.json()) {
     profiler.finish(&report);
@@ -251,6 +332,9 @@ void options(po::options_description& description) {
   add("rate", text()->value_name("R"), "R runs due a second, whether or not a stream is free");
   add("percentile", text()->value_name("P,..."), "more of them: 95,99.9");
   add("report", text()->value_name("FILE"), "everything, with raw samples, as JSON");
+  add("first-run", po::bool_switch(),
+      "instead: from the start of a process to its first answer, with a cold and a warm cache");
+  add("first-answer", po::bool_switch(), "one run, and when it ended: what --first-run starts");
   add("interactive", po::bool_switch(), "timed runs on request, for tools that compare engines");
   add_input_options(description);
 }
@@ -266,11 +350,16 @@ const Command kBench = {
     "Times are of whole runs, inputs set beforehand. With --rate, latency counts from when a run was due, "
     "so\n"
     "that waiting for a free stream is part of it. Drift is how much slower the last tenth of the runs was\n"
-    "than the first. --profile and --trace record a tenth as many runs more, which are not measured.\n"
+    "than the first. --profile and --trace record a tenth as many runs more, which are not measured, as "
+    "many\n"
+    "at once as --streams says. For devices with queues, upload, execute and download are the times of "
+    "their\n"
+    "submissions, per run.\n"
     "--interactive reads \"run N\" or \"slice SECONDS\" line by line and answers each with {\"ns\": [...]};\n"
     "\"quit\" ends it. Inputs are those of hrt-run run.\n\n"
     "  hrt-run bench model.onnx --threads 2\n"
     "  hrt-run bench model.onnx --streams 4 --duration 10 --percentile 95,99.9 --report report.json\n"
+    "  hrt-run bench model.onnx --first-run\n"
     "  hrt-run bench model.onnx --rate 100 --streams 2\n",
     true,
     options,

@@ -67,7 +67,24 @@ void print_summary(const Json& s) {
   print_table(rows);
 }
 
+Json ranking_json(const Session& session) {
+  Json ranking = Json::array();
+  for (const Ranking& r : session.ranking())
+    ranking.push_back({{"device", r.device}, {"cost", r.cost}, {"takes", r.takes}, {"refuses", r.refuses}});
+  return ranking;
+}
+
+void print_ranking(const Session& session) {
+  if (session.ranking().empty()) return;
+  say("\ndevices, by the estimated cost of the whole model ({}):\n", policy_name(session.options().policy));
+  std::vector<std::vector<std::string>> rows{{"device", "cost", "takes", "refuses"}};
+  for (const Ranking& r : session.ranking())
+    rows.push_back({r.device, r.cost, std::to_string(r.takes), std::to_string(r.refuses)});
+  print_table(rows);
+}
+
 void print_placement(const Session& session) {
+  print_ranking(session);
   std::vector<std::vector<std::string>> rows{{"device", "cluster", "operator", "node", "why"}};
   for (const Placement& p : session.placement()) {
     std::string why = p.why;
@@ -136,7 +153,10 @@ int inspect(Arguments& arguments) {
   if (arguments.flag("graph") && arguments.flag("passes")) text = to_text(model.session->graph());
 
   if (json) {
-    if (placement) summary["placement"] = placement_json(*model.session);
+    if (placement) {
+      summary["placement"] = placement_json(*model.session);
+      summary["ranking"] = ranking_json(*model.session);
+    }
     if (arguments.flag("memory")) {
       const auto planned = plan(arguments, *model.session);
       const auto* report = std::get_if<MemoryReport>(&planned);

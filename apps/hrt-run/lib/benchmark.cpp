@@ -95,12 +95,12 @@ class Benchmark {
     const uint64_t start = start_;
     samples_[i].reserve(std::max<uint64_t>(options_.iterations, 1u << 16));
     for (;;) {
-      const uint64_t n = next_++;
+      const uint64_t n = options_.even ? i + options_.streams * samples_[i].size() : next_++;
       const uint64_t due = options_.rate > 0 ? start + uint64_t(double(n) * 1e9 / options_.rate) : now_ns();
       if (!wanted(n, due, start)) return;
       if (options_.rate > 0) wait_until(due);
       const uint64_t begin = options_.rate > 0 ? due : now_ns();
-      requests_[i]->run();
+      requests_[i]->run({.deadline = {}, .trace = options_.trace});
       samples_[i].push_back({begin, now_ns()});
       if (i == 0)
         options_.progress(options_.iterations > 0 ? double(n + 1) / double(options_.iterations)

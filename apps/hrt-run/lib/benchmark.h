@@ -22,6 +22,8 @@ struct BenchmarkOptions {
   // Runs a second. 0: each stream begins a run when its last one has ended. Otherwise runs are due at a
   // steady rate, whether or not a stream is free, and latency counts from when a run was due.
   double rate = 0;
+  bool even = false;       // each stream runs its share of the iterations, however long the others take
+  Trace* trace = nullptr;  // where the timed runs are recorded, which slows them
   // Told between runs how much is done, 0 to 1.
   std::function<void(double)> progress = [](double) {};
 };

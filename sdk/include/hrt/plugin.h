@@ -530,8 +530,19 @@ typedef struct hrt_prepared hrt_prepared;     /* an executable made ready for on
 typedef struct hrt_context hrt_context;       /* one run in flight of a prepared executable */
 typedef struct hrt_run hrt_run;               /* the host's side of a request */
 
+typedef struct hrt_buffer hrt_buffer; /* memory that a device with a queue works on */
+typedef struct hrt_fence hrt_fence;   /* a timeline: a number that only grows, from 0 */
+
 typedef int32_t hrt_device_kind;
 enum { HRT_DEVICE_CPU = 1, HRT_DEVICE_GPU = 2, HRT_DEVICE_NPU = 3, HRT_DEVICE_OTHER = 4 };
+
+/* Where a device reads its inputs and writes its outputs. */
+typedef int32_t hrt_memory;
+enum {
+  HRT_MEMORY_HOST = 0,   /* at any address of the host's; runs are synchronous (run) */
+  HRT_MEMORY_SHARED = 1, /* in host memory that was imported into a buffer; runs are queued (submit) */
+  HRT_MEMORY_DEVICE = 2  /* in buffers of the device's own, to and from which the host copies; queued */
+};
 
 typedef struct hrt_device_info {
   size_t struct_size;
@@ -539,6 +550,11 @@ typedef struct hrt_device_info {
   const char* description; /* "AMD EPYC, AVX-512" */
   hrt_device_kind kind;
   uint64_t memory_bytes; /* 0: the host's memory */
+  hrt_memory memory;
+  uint64_t alignment;       /* of offsets of values in buffers, and for HRT_MEMORY_SHARED of the address and
+                               size of what buffer_import takes too; a power of two; 0: 64 */
+  double submit_us;         /* estimates: what any submission costs; 0: no idea */
+  double copy_bytes_per_us; /* HRT_MEMORY_DEVICE: to and from the host */
 } hrt_device_info;
 
 typedef struct hrt_options { /* what the configuration holds under [backend.NAME] */
@@ -586,8 +602,56 @@ typedef struct hrt_run_args {
   uint32_t flags;
 } hrt_run_args;
 
-/* Devices whose memory is the host's and whose runs are synchronous need no more than this. Devices
- * with memory and queues of their own will add members behind run (docs/abi.md). */
+/* Part of a buffer. buffer may be NULL when bytes is 0. */
+typedef struct hrt_region {
+  hrt_buffer* buffer;
+  uint64_t offset; /* a multiple of hrt_device_info.alignment */
+  uint64_t bytes;
+} hrt_region;
+
+/* A point on a fence's timeline: reached once the fence's number is at least value. */
+typedef struct hrt_point {
+  hrt_fence* fence;
+  uint64_t value;
+} hrt_point;
+
+typedef struct hrt_bind_args {
+  size_t struct_size;
+  const hrt_region* inputs; /* of the graph, in order; shapes are those of prepare */
+  size_t input_count;
+  const hrt_region* outputs; /* overlap neither one another nor inputs */
+  size_t output_count;
+} hrt_bind_args;
+
+/* When queued work begins and what tells its end. The work begins when all points of wait are reached,
+ * reads what was written before them, and then reaches signal, whose value is larger than any that was
+ * signalled on that fence. Work that waits for nothing of the other's may overlap. */
+typedef struct hrt_submit_args {
+  size_t struct_size;
+  hrt_run* run; /* lives until signal is reached or the device is given up; NULL for copies */
+  const hrt_point* wait;
+  size_t wait_count;
+  hrt_point signal;
+  uint32_t flags; /* HRT_RUN_PROFILE: keep the times of nodes for collect */
+} hrt_submit_args;
+
+typedef int32_t hrt_direction;
+enum { HRT_TO_DEVICE = 1, HRT_TO_HOST = 2 };
+
+typedef struct hrt_copy {
+  size_t struct_size;
+  hrt_direction direction;
+  hrt_region region;
+  void* host; /* region.bytes bytes, untouched by others until the copy's point is reached */
+} hrt_copy;
+
+/* A device with HRT_MEMORY_HOST has run and none of the members behind it. A device with a queue has all of
+ * them but the optional ones; run, where it has it, is for hosts whose hrt_device_info ends before memory.
+ *
+ * A device that is gone answers HRT_ERROR_DEVICE_LOST from then on, from wherever it is noticed. The host
+ * takes such a device out, and one that returned another error for a run that was in order, or that was
+ * silent for longer than the configuration allows; it destroys what it made with it, buffers last, and does
+ * not use the device again. Destroying must work then, without waiting for the device for ever. */
 typedef struct hrt_backend_api { /* "hrt.backend/1" */
   size_t struct_size;
   const char* name; /* "cpu": what the user types after -d, and the configuration's [backend.NAME] */
@@ -618,8 +682,35 @@ typedef struct hrt_backend_api { /* "hrt.backend/1" */
   hrt_status* (*context_create)(hrt_prepared* prepared, hrt_context** out);
   void (*context_destroy)(hrt_context* context);
 
-  /* [object] Runs to the end. Allocates nothing once warm. Threads: hrt_run_api.parallel_for. */
+  /* [object] Runs to the end. Allocates nothing once warm. Threads: hrt_run_api.parallel_for. A
+   * device with a queue may have NULL here. */
   hrt_status* (*run)(hrt_context* context, const hrt_run_args* args);
+
+  /* Devices with a queue. [any-thread] unless said otherwise. */
+
+  /* HRT_MEMORY_DEVICE. Contents are undefined. HRT_ERROR_MEMORY when it does not fit. */
+  hrt_status* (*buffer_allocate)(hrt_device* device, uint64_t bytes, hrt_buffer** out);
+  /* HRT_MEMORY_SHARED. host and bytes are multiples of hrt_device_info.alignment and stay valid until
+   * buffer_release. What the host wrote before a submission the device sees, and the other way round. */
+  hrt_status* (*buffer_import)(hrt_device* device, void* host, uint64_t bytes, hrt_buffer** out);
+  void (*buffer_release)(hrt_buffer* buffer);
+
+  hrt_status* (*fence_create)(hrt_device* device, hrt_fence** out);
+  void (*fence_destroy)(hrt_fence* fence); /* nobody waits for it, nothing will signal it */
+  /* Waits until value is reached, at most so long; *reached says which. Several threads may wait. */
+  hrt_status* (*fence_wait)(hrt_fence* fence, uint64_t value, uint64_t timeout_ns, uint32_t* reached);
+
+  /* [object on the context] Says where the values of every submission of this context lie; called once,
+   * before the first. Commands can be recorded here. */
+  hrt_status* (*bind)(hrt_context* context, const hrt_bind_args* args);
+  /* [object on the context] Queues one run and returns; the one before has ended. */
+  hrt_status* (*submit)(hrt_context* context, const hrt_submit_args* args);
+  /* HRT_MEMORY_DEVICE. Queues copies and returns. */
+  hrt_status* (*copy)(hrt_device* device, const hrt_copy* copies, size_t count, size_t stride,
+                      const hrt_submit_args* args);
+  /* [object on the context] Optional. After the end of a run with HRT_RUN_PROFILE: reports when each node
+   * ran through hrt_run_api.trace_add. */
+  hrt_status* (*collect)(hrt_context* context, hrt_run* run);
 } hrt_backend_api;
 
 /* One buffer of an arena: alive from step first to step last, both included. */
@@ -663,6 +754,8 @@ typedef struct hrt_run_api { /* "hrt.host.run/1" */
    * kept too. Ends with graph_release. */
   hrt_status* (*graph_retain)(const hrt_graph* graph, const hrt_graph** out);
   void (*graph_release)(const hrt_graph* graph);
+  /* [object] When a node ran, on the host's monotonic clock (CLOCK_MONOTONIC): for devices with a queue. */
+  void (*trace_add)(hrt_run* run, uint32_t node, uint64_t begin_ns, uint64_t end_ns);
 } hrt_run_api;
 
 /* ------------------------------------------------------------------ hrt.pass/1 */
