@@ -34,6 +34,7 @@ build() {
 
 # The project's own C and C++ sources: tracked ones, and new ones that git does not ignore.
 cxx_sources() {
-  git ls-files --cached --others --exclude-standard -- '*.h' '*.hpp' '*.c' '*.cpp' | sort -u |
+  git ls-files --cached --others --exclude-standard -- '*.h' '*.hpp' '*.c' '*.cpp' \
+    ':!backends/gpu_common/kernels' | sort -u | # those are no C++
     while read -r file; do [ ! -e "$file" ] || echo "$file"; done
 }

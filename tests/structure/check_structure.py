@@ -192,6 +192,8 @@ def check_outside(tree):
             for position, written, target in tree.includes(path):
                 if re.match(r"(\.\./)*core/", written) or (target and target.parts[0] == "core"):
                     tree.report("outside", path, position, f"includes {written}: the SDK is all that it may see")
+                elif target and unit[0] == "backends" and target.parts[:2] == ("backends", "gpu_common"):
+                    continue  # what GPU backends share: compiled into each of them
                 elif target and target.parts[:2] != ("sdk", "include") and unit_of(target) != unit:
                     tree.report("outside", path, position, f"includes {written}, which is not its own")
         for path in tree.below(folder, {".txt", ".cmake"}):

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// variants: f32 f16 i32 u32 i64 u64 i8 u8
+#include "types.h"
+#define TO_STORE S_F32
+#define TO_ST(b, i, v) ST_F32(b, i, v)
+#if defined(HRT_VARIANT_f32) || defined(HRT_VARIANT_f16)
+#define CONVERT(v) (v)
+#else
+#define CONVERT(v) TO_FLOAT(v)
+#endif
+#include "cast.h"

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/gpu_common/ops/product.h"
+
+namespace hrt::gpu {
+namespace {
+
+constexpr int64_t kVector = 4;
+constexpr int kLanes = 8;
+constexpr int kChunk = 32;  // elements of a that one load of a subgroup brings
+
+int64_t count_of(const Batch& dims) { return dims[0] * dims[1] * dims[2]; }
+
+void push_ints(Call& call, std::initializer_list<int64_t> values) {
+  for (const int64_t v : values) call.push.push_back(push_int(v));
+}
+
+// The indices of kernels must not overflow.
+void check_reach(const Product& p) {
+  push_int(sdk::element_count(Dims{count_of(p.dims), p.m, p.n}));
+  push_int(sdk::element_count(Dims{count_of(p.dims), p.m, p.k}));
+  push_int(sdk::element_count(Dims{count_of(p.dims), p.k, p.n}));
+}
+
+// Dims of an operand's own matrices, and strides that count them.
+struct Matrices {
+  Batch dims, strides;
+};
+Matrices own_matrices(const Batch& dims, const Batch& element_strides) {
+  Matrices m{{1, 1, 1}, {}};
+  int64_t stride = 1;
+  for (size_t d = 3; d-- > 0;) {
+    if (element_strides[d] == 0) continue;
+    m.dims[d] = dims[d];
+    m.strides[d] = stride;
+    stride *= dims[d];
+  }
+  return m;
+}
+
+struct Packing {
+  const Strided& from;
+  int64_t outer, inner;                // elements there are
+  int64_t outer_stride, inner_stride;  // between them
+  int64_t width, panels, inner_padded;
+};
+
+Ref pack(Emit& emit, const Product& p, const Packing& k, const Batch& dims) {
+  const int64_t n = sdk::element_count(Dims{count_of(dims), k.panels, k.inner_padded, k.width});
+  Call call;
+  call.kernel = "gemm_pack";
+  call.variant = type_variant(p.dtype);
+  push_ints(call, {n, k.width, k.panels, k.inner_padded, k.outer, k.inner, k.outer_stride, k.inner_stride,
+                   dims[1], dims[2], k.from.batch[0], k.from.batch[1], k.from.batch[2]});
+  const Ref to = emit.scratch(uint64_t(n) * sizeof(float));
+  call.buffers = {k.from.ref, to};
+  call.writes = 2;
+  call.threads = {n, 1, 1};
+  call.linear = true;
+  emit.dispatch(std::move(call));
+  return to;
+}
+
+// Rows of whole vectors, one after the other, as the kernel reads b.
+bool in_vectors(const Product& p) {
+  if (p.dtype != HRT_FLOAT32 || p.b.col != 1 || p.b.row != p.n || p.n % kVector) return false;
+  const Matrices own = own_matrices(p.dims, p.b.batch);
+  for (size_t d = 0; d < 3; ++d)
+    if (p.dims[d] > 1 && p.b.batch[d] != own.strides[d] * p.k * p.n) return false;
+  return true;
+}
+
+// Where c is a vector that lanes add: 1: along rows, 2: along columns, 3: it lies as y does, 0: elsewhere.
+int bias_kind(const Product& p) {
+  if (p.c->row == 0 && (p.c->col == 1 || p.n == 1)) return 2;
+  if (p.c->col == 0 && (p.c->row == 1 || p.m == 1)) return 1;
+  return p.c->row == p.n && p.c->col == 1 && count_of(p.dims) == 1 && !p.residual ? 3 : 0;
+}
+
+bool lanes_take(const Product& p) { return !p.c || (p.beta == 1 && bias_kind(p) != 0); }
+
+void emit_plain(Emit& emit, const Product& p) {
+  require(!p.residual, "no kernel adds this residual");
+  const bool few = p.m <= 2;
+  Call call;
+  call.kernel = "matmul";
+  call.variant = type_variant(p.dtype);
+  const int rows = few ? 1 : 4, columns = few ? 1 : 2;
+  call.constants = {rows, columns, p.e.act, p.c ? 1 : 0};
+  const Strided c = p.c.value_or(Strided{});
+  push_ints(call, {p.m, p.n, p.k, p.a.row, p.a.col, p.b.row, p.b.col, c.row, c.col, p.dims[0], p.dims[1],
+                   p.dims[2]});
+  for (const Strided* s : {&p.a, &p.b, &c}) push_ints(call, {s->batch[0], s->batch[1], s->batch[2]});
+  for (const float f : {p.alpha, p.beta, p.e.a, p.e.b}) call.push.push_back(push_float(f));
+  call.buffers = {p.a.ref, p.b.ref, p.c ? c.ref : p.a.ref, p.y};
+  call.writes = 8;
+  call.group = few ? std::array<uint32_t, 3>{64, 1, 1} : std::array<uint32_t, 3>{16, 8, 1};
+  const int64_t groups = ceil_div(p.n, int64_t(call.group[0]) * columns);
+  call.threads = {groups * call.group[0], ceil_div(p.m, rows), count_of(p.dims)};
+  emit.dispatch(std::move(call));
+}
+
+float element(const HostMatrices& m, int64_t at) {
+  if (m.dtype == HRT_FLOAT16) return float(static_cast<const float16*>(m.data)[at]);
+  return static_cast<const float*>(m.data)[at];
+}
+
+}  // namespace
+
+bool has_lanes(const Caps& caps) { return caps.is_cpu && caps.subgroup_size == uint32_t(kLanes); }
+
+int lane_rows(int64_t m) { return m > 16 ? 32 : m > 8 ? 16 : m > 4 ? 8 : 4; }
+
+void emit_lanes(Emit& emit, const Product& p) {
+  check_reach(p);
+  const int rows = p.packed_a ? p.rows_packed : lane_rows(p.m);
+  const int64_t panels = ceil_div(p.m, rows), k_padded = round_up(p.k, kChunk / rows);
+  const int64_t n4 = ceil_div(p.n, kVector);
+  Matrices a{{}, p.a.batch}, b{{}, p.b.batch};
+  Ref a_ref = p.packed_a.value_or(p.a.ref), b_ref = p.packed_b.value_or(p.b.ref);
+  if (!p.packed_a) {
+    a = own_matrices(p.dims, p.a.batch);
+    a_ref = pack(emit, p, {p.a, p.m, p.k, p.a.row, p.a.col, rows, panels, k_padded}, a.dims);
+  }
+  if (!p.packed_b) {
+    b = own_matrices(p.dims, p.b.batch);
+    if (!in_vectors(p))
+      b_ref = pack(emit, p, {p.b, p.n, p.k, p.b.col, p.b.row, n4 * kVector, 1, p.k}, b.dims);
+  }
+  const int kind = p.c ? bias_kind(p) : 0;
+  const std::optional<Ref> residual = kind == 3 ? p.c->ref : p.residual;
+  const bool bias = kind == 1 || kind == 2;
+  Call call;
+  call.kernel = "gemm_lanes";
+  call.variant = p.dtype == HRT_FLOAT32 && p.n % kVector == 0 ? "f32v4" : type_variant(p.dtype);
+  call.constants = {rows, p.e.act, bias ? kind : 0, residual ? 1 : 0};
+  push_ints(call, {p.m, p.n, n4, p.k, k_padded, panels, p.dims[1], p.dims[2]});
+  for (const Batch& s : {a.strides, b.strides, bias ? p.c->batch : Batch{}})
+    push_ints(call, {s[0], s[1], s[2]});
+  for (const float f : {p.alpha, p.e.a, p.e.b}) call.push.push_back(push_float(f));
+  call.buffers = {a_ref, b_ref, bias ? p.c->ref : a_ref, residual.value_or(a_ref), p.y};
+  call.writes = 16;
+  call.group = {kLanes, 1, 1};
+  call.threads = {round_up(n4, kLanes), panels, count_of(p.dims)};
+  emit.dispatch(std::move(call));
+}
+
+void emit_product(Emit& emit, const Product& p) {
+  check_reach(p);
+  if (has_lanes(emit.caps()) && lanes_take(p)) return emit_lanes(emit, p);
+  require(!p.packed_a && !p.packed_b, "an operand was packed for a kernel that cannot add this");
+  emit_plain(emit, p);
+}
+
+std::vector<float> pack_panels(const HostMatrices& from, int rows) {
+  const int64_t k_padded = round_up(from.cols, kChunk / rows), padded = round_up(from.rows, rows);
+  std::vector<float> to(size_t(sdk::element_count(Dims{from.count, padded, k_padded})));
+  for (int64_t i = 0; i < from.count; ++i)
+    for (int64_t r = 0; r < from.rows; ++r)
+      for (int64_t c = 0; c < from.cols; ++c)
+        to[size_t(i * padded * k_padded + (r / rows * k_padded + c) * rows + r % rows)] =
+            element(from, i * from.matrix + r * from.row + c * from.col);
+  return to;
+}
+
+std::vector<float> pack_columns(const HostMatrices& from) {
+  const int64_t width = round_up(from.cols, kVector);
+  std::vector<float> to(size_t(sdk::element_count(Dims{from.count, from.rows, width})));
+  for (int64_t i = 0; i < from.count; ++i)
+    for (int64_t r = 0; r < from.rows; ++r)
+      for (int64_t c = 0; c < from.cols; ++c)
+        to[size_t((i * from.rows + r) * width + c)] =
+            element(from, i * from.matrix + r * from.row + c * from.col);
+  return to;
+}
+
+}  // namespace hrt::gpu

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/opencl/programs.h"
+
+#include <hrt/cache.h>
+
+#include <algorithm>
+#include <sstream>
+
+namespace hrt::gpu::opencl {
+
+namespace {
+
+constexpr const char* kOptions = "-cl-std=CL1.2";
+constexpr size_t kMaxConstants = 32;
+
+const char* find_source(const std::string& name) {
+  for (const Source& s : kernel_sources())
+    if (name == s.name) return s.text;
+  return nullptr;
+}
+
+// "// variants: f32 f16" among a kernel's first lines; without it there is one variant, "".
+bool has_variant(const std::string& text, const std::string& variant) {
+  static const std::string mark = "// variants:";
+  const size_t at = text.find(mark);
+  if (at == std::string::npos) return variant.empty();
+  const size_t begin = at + mark.size();
+  std::istringstream words(text.substr(begin, text.find('\n', begin) - begin));
+  for (std::string word; words >> word;)
+    if (word == variant) return true;
+  return false;
+}
+
+// Files of the table in the place of #include "name".
+std::string with_includes(const std::string& text, int depth = 0) {
+  sdk::require(depth < 8, "kernels include one another without end");
+  std::istringstream lines(text);
+  std::string out;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("#include \"", 0) == 0) {
+      const std::string name = line.substr(10, line.find('"', 10) - 10);
+      const char* included = find_source(name);
+      sdk::require(included != nullptr, "a kernel includes ", name, ", which is not there");
+      line = with_includes(included, depth + 1);
+    }
+    out += line;
+    out += '\n';
+  }
+  return out;
+}
+
+std::string literal(int32_t v) {  // the smallest has no literal in C
+  return v == INT32_MIN ? "(-2147483647 - 1)" : sdk::cat("(", v, ")");
+}
+
+std::string whole_source(const std::string& text, const std::string& variant,
+                         std::span<const int32_t> constants) {
+  std::string out;
+  if (!variant.empty()) out += sdk::cat("#define HRT_VARIANT_", variant, "\n");
+  for (size_t i = 0; i < kMaxConstants; ++i)
+    out += sdk::cat("#define HRT_C", i, "(otherwise) ",
+                    i < constants.size() ? literal(constants[i]) : "(otherwise)", "\n");
+  const char* prelude = find_source("prelude.cl");
+  sdk::require(prelude != nullptr, "prelude.cl is not there");
+  out += prelude;
+  if (text.find("\nPARAMS(") == std::string::npos) out += "PARAMS(int none_;)\n";
+  return out + with_includes(text);
+}
+
+std::array<size_t, 3> group_of(std::span<const int32_t> constants, const Caps& caps) {
+  std::array<size_t, 3> group{1, 1, 1};
+  size_t product = 1;
+  for (size_t d = 0; d < 3 && d < constants.size(); ++d) {
+    sdk::require(constants[d] > 0 && uint32_t(constants[d]) <= caps.max_group_sizes[d], "work-group size ",
+                 constants[d], " in dimension ", d, " on a device of ", caps.max_group_sizes[d]);
+    group[d] = size_t(constants[d]);
+    product *= group[d];  // three factors below 2^31 may overflow only after the test below has failed
+    sdk::require(product <= caps.max_group_size, "work-groups of ", product, " on a device of ",
+                 caps.max_group_size);
+  }
+  return group;
+}
+
+const hrt_cache_api* cache() {
+  return static_cast<const hrt_cache_api*>(sdk::g_host.host->get_interface("hrt.host.cache/1"));
+}
+
+hrt_str as_str(const std::string& s) { return {s.data(), s.size()}; }
+
+std::string load_binary(const std::string& key) {
+  std::string binary;
+  if (const auto* c = cache())
+    sdk::check(c->load(
+        sdk::g_host.plugin_id, as_str(key),
+        [](void* user, const void* data, size_t size) {
+          static_cast<std::string*>(user)->assign(static_cast<const char*>(data), size);
+        },
+        &binary));
+  return binary;
+}
+
+void store_binary(const std::string& key, cl_program program) {
+  const auto* c = cache();
+  if (!c) return;
+  size_t size = 0;
+  check(api().GetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, nullptr),
+        "clGetProgramInfo");
+  if (size == 0) return;  // this driver gives none
+  std::string binary(size, '\0');
+  char* data = binary.data();
+  check(api().GetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof data, static_cast<void*>(&data), nullptr),
+        "clGetProgramInfo");
+  c->store(sdk::g_host.plugin_id, as_str(key), binary.data(), binary.size());
+}
+
+}  // namespace
+
+Program Programs::from_binary(const std::string& binary) {
+  const auto* data = reinterpret_cast<const unsigned char*>(binary.data());
+  const size_t size = binary.size();
+  cl_int status = CL_SUCCESS, code = CL_SUCCESS;
+  Program program(api().CreateProgramWithBinary(context_, 1, &device_, &size, &data, &status, &code));
+  if (code != CL_SUCCESS || status != CL_SUCCESS ||
+      api().BuildProgram(program.get(), 1, &device_, kOptions, nullptr, nullptr) != CL_SUCCESS)
+    return nullptr;
+  return program;
+}
+
+Program Programs::from_source(const std::string& name, const std::string& source) {
+  const char* text = source.c_str();
+  cl_int code = CL_SUCCESS;
+  Program program(api().CreateProgramWithSource(context_, 1, &text, nullptr, &code));
+  check(code, "clCreateProgramWithSource");
+  code = api().BuildProgram(program.get(), 1, &device_, kOptions, nullptr, nullptr);
+  if (code == CL_SUCCESS) return program;
+  size_t size = 0;
+  api().GetProgramBuildInfo(program.get(), device_, CL_PROGRAM_BUILD_LOG, 0, nullptr, &size);
+  std::string log(size, '\0');
+  api().GetProgramBuildInfo(program.get(), device_, CL_PROGRAM_BUILD_LOG, size, log.data(), nullptr);
+  if (code != CL_BUILD_PROGRAM_FAILURE) check(code, "clBuildProgram");
+  throw sdk::Error(HRT_ERROR_INTERNAL, sdk::cat("kernel ", name, " does not compile: ", log.c_str()));
+}
+
+Program Programs::build(const std::string& name, const std::string& source) {
+  const std::string key = sdk::cat(caps_.key, '\n', kOptions, '\n', source);
+  const std::string binary = load_binary(key);
+  if (!binary.empty()) {
+    if (Program program = from_binary(binary)) return program;
+    sdk::log(HRT_LOG_WARN, sdk::cat("the cached binary of kernel ", name, " does not load: compiled anew"));
+  }
+  Program program = from_source(name, source);
+  store_binary(key, program.get());
+  return program;
+}
+
+const ClPipeline* Programs::get(const std::string& kernel, const std::string& variant,
+                                std::span<const int32_t> constants) {
+  const char* text = find_source(kernel + ".comp");
+  if (!text || !has_variant(text, variant)) return nullptr;
+  sdk::require(constants.size() <= kMaxConstants, "kernel ", kernel, " gets ", constants.size(),
+               " constants");
+  std::string id = sdk::cat(kernel, '/', variant);
+  for (int32_t c : constants) id += sdk::cat(',', c);
+  Entry* entry = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    entry = &entries_[id];  // a map's nodes stay where they are
+  }
+  const std::lock_guard lock(entry->mutex);
+  if (!entry->pipeline) {
+    const auto group = group_of(constants, caps_);
+    entry->pipeline = std::make_unique<ClPipeline>(build(id, whole_source(text, variant, constants)), group);
+  }
+  return entry->pipeline.get();
+}
+
+}  // namespace hrt::gpu::opencl
