@@ -119,10 +119,7 @@ void Program::find_incoming() {
     for (const Step& s : partition_.steps) {
       if (s.stage != stage) continue;
       for (const NodeId id : s.nodes) {
-        for (const ValueId v : graph_.node(id).inputs)
-          if (v != HRT_NONE) read.insert(v);
-        for (const auto& [name, body] : graph_.bodies(id))
-          for (const Capture& c : body->captures()) read.insert(c.outer);
+        for_each_read(graph_, id, [&](ValueId v) { read.insert(v); });
         for (const ValueId v : graph_.node(id).outputs) made.insert(v);
       }
     }

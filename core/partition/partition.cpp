@@ -205,15 +205,6 @@ std::vector<NodeChoice> choose_in_order(const Graph& graph, const Analysis& anal
   return choices;
 }
 
-// Nodes whose results a node reads, by itself or through its bodies.
-template <class F>
-void for_each_read(const Graph& graph, NodeId id, F&& f) {
-  for (const ValueId v : graph.node(id).inputs)
-    if (v != HRT_NONE) f(v);
-  for (const auto& [name, body] : graph.bodies(id))
-    for (const Capture& c : body->captures()) f(c.outer);
-}
-
 // stage, device: functions of a node.
 template <class Stage, class DeviceOf>
 std::vector<Step> cluster(const Graph& graph, Stage&& stage, DeviceOf&& device_of) {

@@ -27,6 +27,16 @@
 
 namespace hrt {
 
+// Calls f with each value that a node reads, by itself or through its bodies; more than once where it does
+// so.
+template <class F>
+void for_each_read(const Graph& graph, NodeId id, F&& f) {
+  for (const ValueId v : graph.node(id).inputs)
+    if (v != HRT_NONE) f(v);
+  for (const auto& [name, body] : graph.bodies(id))
+    for (const Capture& c : body->captures()) f(c.outer);
+}
+
 struct NodeChoice {
   int device = -1;  // index into the devices asked, -1: the host
   std::string why;

@@ -30,14 +30,6 @@ class Planner {
   }
 
  private:
-  template <class F>
-  void each_read(NodeId id, F&& f) const {
-    for (const ValueId v : graph_.node(id).inputs)
-      if (v != HRT_NONE) f(v);
-    for (const auto& [name, body] : graph_.bodies(id))
-      for (const Capture& c : body->captures()) f(c.outer);
-  }
-
   void infer_stage() {
     for (uint32_t s = 0; s < partition_.steps.size(); ++s) {
       if (partition_.steps[s].stage != stage_) continue;
@@ -85,7 +77,7 @@ class Planner {
   void connect() {
     for (uint32_t i = 0; i < plan_.steps.size(); ++i) {
       for (const NodeId id : step(i).nodes)
-        each_read(id, [&](ValueId v) {
+        for_each_read(graph_, id, [&](ValueId v) {
           const auto it = made_by_.find(v);
           if (it != made_by_.end() && !facts_.at(v).constant) {
             add_edge(it->second, i);
@@ -148,7 +140,7 @@ class Planner {
     const Step& s = step(i);
     const std::set<NodeId> inside(s.nodes.begin(), s.nodes.end());
     for (const NodeId id : s.nodes) {
-      each_read(id, [&](ValueId v) {
+      for_each_read(graph_, id, [&](ValueId v) {
         const NodeId producer = graph_.value(v).producer;
         if (producer == HRT_NONE || !inside.contains(producer)) place_value(v);
       });
