@@ -10,7 +10,7 @@ float activate(float x, int act, float a, float b) {
   }
   if (act == 4) return 1.0f / (1.0f + exp(-x));
   if (act == 5) {
-    const float e = exp(-2.0f * fabs(x));
+    const float e = exp(-2.0f * FABS(x));
     const float t = (1.0f - e) / (1.0f + e);
     return x < 0.0f ? -t : SELECT(x, t, x > 0.0f);
   }

@@ -215,15 +215,7 @@ std::string lp_supports(const Node& node, const Caps& caps) {
 Compiled lp_compile(const Node& node, Uploads&) {
   Compiled c;
   c.emit = [axis = node.i("axis", -1), p = int32_t(node.i("p", 2))](Emit& e) {
-    const Operand& x = e.in()[0];
-    const Lines l = lines_of(x.dims, axis);
-    const int32_t lanes = row_lanes(e.caps(), l.count(), l.n, l.inner == 1);
-    Call call = row_call(e.caps(), "norm_axis", type_variant(x.dtype), lanes, l.count());
-    call.constants.push_back(p);
-    call.buffers = {e.in_ref(0), e.out_ref(0)};
-    call.writes = 2;
-    call.push = {push_int(l.count()), push_int(l.n), push_int(l.inner)};
-    e.dispatch(std::move(call));
+    emit_along_axis(e, "norm_axis", axis, {p});
   };
   return c;
 }

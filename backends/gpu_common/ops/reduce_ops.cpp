@@ -100,14 +100,7 @@ Compiled scan_compile(const Node& node, Uploads&) {
             reverse = node.i("reverse") != 0](Emit& e) {
     const Dims axis = e.in()[1].known_ints();
     require(axis.size() == 1, "axis has shape ", e.in()[1].dims, ", not scalar");
-    const Lines l = lines_of(e.in()[0].dims, axis[0]);
-    const int32_t lanes = row_lanes(e.caps(), l.count(), l.n, l.inner == 1);
-    Call call = row_call(e.caps(), "scan", type_variant(e.in()[0].dtype), lanes, l.count());
-    call.constants.insert(call.constants.end(), {product, exclusive, reverse});
-    call.buffers = {e.in_ref(0), e.out_ref(0)};
-    call.writes = 2;
-    call.push = {push_int(l.count()), push_int(l.n), push_int(l.inner)};
-    e.dispatch(std::move(call));
+    emit_along_axis(e, "scan", axis[0], {product, exclusive, reverse});
   };
   return c;
 }

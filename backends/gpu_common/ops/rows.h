@@ -61,6 +61,21 @@ inline Lines lines_of(const Dims& dims, int64_t axis) {
   return {sdk::element_count(d.first(at)), d[at], sdk::element_count(d.subspan(at + 1))};
 }
 
+// Dispatches a kernel of rows.h from input 0 to output 0, line by line along an axis. constants: behind
+// lanes.
+inline void emit_along_axis(Emit& e, const char* kernel, int64_t axis,
+                            std::initializer_list<int32_t> constants) {
+  const Operand& x = e.in()[0];
+  const Lines l = lines_of(x.dims, axis);
+  const int32_t lanes = row_lanes(e.caps(), l.count(), l.n, l.inner == 1);
+  Call call = row_call(e.caps(), kernel, type_variant(x.dtype), lanes, l.count());
+  call.constants.insert(call.constants.end(), constants);
+  call.buffers = {e.in_ref(0), e.out_ref(0)};
+  call.writes = 2;
+  call.push = {push_int(l.count()), push_int(l.n), push_int(l.inner)};
+  e.dispatch(std::move(call));
+}
+
 // Is there a value at this output that somebody reads?
 inline bool wants_output(const Node& node, size_t i) { return node.output(i) != HRT_NONE; }
 
