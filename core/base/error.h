@@ -17,14 +17,18 @@ namespace hrt {
 
 class Error : public std::exception {
  public:
-  Error(hrt_code code, std::string message) : code_(code), message_(std::move(message)) {}
+  Error(hrt_code code, std::string message, std::string device = {})
+      : code_(code), message_(std::move(message)), device_(std::move(device)) {}
   hrt_code code() const noexcept { return code_; }
   const std::string& message() const noexcept { return message_; }
   const char* what() const noexcept override { return message_.c_str(); }
+  // The device whose fault it is, when it is one's: another may succeed.
+  const std::string& device() const noexcept { return device_; }
 
  private:
   hrt_code code_;
   std::string message_;
+  std::string device_;
 };
 
 template <class... A>
@@ -40,9 +44,9 @@ decltype(auto) with_context(const Where& where, F&& f) {
     return f();
   } catch (const Error& e) {
     if constexpr (std::is_invocable_v<const Where&>)
-      throw Error(e.code(), fmt::format("{}: {}", where(), e.message()));
+      throw Error(e.code(), fmt::format("{}: {}", where(), e.message()), e.device());
     else
-      throw Error(e.code(), fmt::format("{}: {}", where, e.message()));
+      throw Error(e.code(), fmt::format("{}: {}", where, e.message()), e.device());
   }
 }
 

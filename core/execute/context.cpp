@@ -31,9 +31,9 @@ ValuePtr borrowed_value(const Type& type, std::shared_ptr<void> memory, uint64_t
 
 // Memory and contexts for one prepared stage.
 struct Context::Stage {
-  struct DeviceRun {
-    const hrt_backend_api* api = nullptr;
-    hrt_context* context = nullptr;
+  struct DeviceRun {  // on a device without a queue
+    Device* device = nullptr;
+    std::shared_ptr<hrt_context> context;
     hrt_run run;
     hrt_run_args args{};
     std::vector<const void*> inputs;
@@ -48,12 +48,9 @@ struct Context::Stage {
   std::vector<hrt_kernel> host;                     // likewise
   std::vector<std::atomic<uint32_t>> waiting;
   bool concurrent = false;
+  std::shared_ptr<QueuedStage> queued;  // when some steps are on queues
 
   explicit Stage(size_t steps) : device(steps), host(steps), waiting(steps) {}
-  ~Stage() {
-    for (const DeviceRun& d : device)
-      if (d.context) d.api->context_destroy(d.context);
-  }
 };
 
 // Runs the bodies of one control flow node.
@@ -111,74 +108,95 @@ Context::Stage& Context::enter(uint32_t index) {
     list.splice(list.begin(), list, it);
     return *list.front();
   }
-  auto prepared = program_.prepare(index, values_);
+  list.push_front(make_stage(program_.prepare(index, values_)));
+  trim(list, program_.options().plan_cache, [](const Stage& s) {
+    return s.prepared->bytes() + s.prepared->plan.arena_bytes + s.prepared->plan.kept_bytes;
+  });
+  return *list.front();
+}
+
+std::unique_ptr<Context::Stage> Context::make_stage(const std::shared_ptr<const PreparedStage>& prepared) {
   const StagePlan& plan = prepared->plan;
   auto stage = std::make_unique<Stage>(plan.steps.size());
   stage->prepared = prepared;
-  stage->arena = allocate_bytes(plan.arena_bytes);
-  auto* base = static_cast<std::byte*>(stage->arena.get());
+  stage->arena = allocate_bytes(plan.arena_bytes, plan.arena_alignment);
+  HostMemory memory{stage->arena, {}};
   std::map<ValueId, ValuePtr> by_id;
   for (const ValuePlan& p : plan.values) {
     ValuePtr v;
     if (p.home == Home::kConstant) v = make_value(*p.constant);
-    if (p.home == Home::kArena) v = borrowed_value(p.type, stage->arena, p.offset);
-    if (p.home == Home::kKept) v = borrowed_value(p.type, allocate_bytes(p.bytes), 0);
+    if (p.home == Home::kArena) v = borrowed_value(p.type, memory.arena, p.offset);
+    if (p.home == Home::kKept) {
+      memory.kept[p.value] = allocate_bytes(p.bytes, plan.arena_alignment);
+      v = borrowed_value(p.type, memory.kept[p.value], 0);
+    }
     if (!v) continue;
     by_id[p.value] = v;
     stage->fixed.emplace_back(p.value, std::move(v));
   }
 
   std::map<uint32_t, unsigned> busy;  // steps by level that are worth a task
+  bool queues = false;
   for (uint32_t i = 0; i < plan.steps.size(); ++i) {
     const StepPlan& s = plan.steps[i];
+    queues |= s.queue >= 0;
+    if (s.queue >= 0 || s.kind != StepKind::kRun) continue;
     const Program::Compiled& step = program_.step(s.step);
     if (!step.device || step.latency_us >= kTaskUs) ++busy[s.level];
-    if (!step.device) {
-      const Node& n = program_.graph().node(program_.partition().steps[s.step].nodes.front());
-      hrt_kernel& call = stage->host[i];
-      call.graph = &program_.graph();
-      call.node = n.id;
-      call.inputs.resize(n.inputs.size());
-      for (const ValueId v : n.outputs) {
-        const ValuePtr there = v != HRT_NONE && by_id.contains(v) ? by_id[v] : nullptr;
-        const bool known = there && !there->borrowed;  // others read it without waiting for this step
-        call.outputs.push_back({v != HRT_NONE && !known, known ? nullptr : there, nullptr});
-      }
-      if (const auto it = bodies_.find(n.id); it != bodies_.end()) call.bodies = it->second.get();
-      continue;
-    }
-    Stage::DeviceRun& d = stage->device[i];
-    d.api = &step.device->api();
-    if (hrt_status* status = d.api->context_create(prepared->prepared[i].get(), &d.context))
-      check(status, program_.describe(step));
-    if (!d.context)
-      fail(HRT_ERROR_INTERNAL, "{}: context_create gave neither a result nor an error",
-           program_.describe(step));
-    d.run.graph = step.sub.graph.get();
-    d.run.device = &step.device->name();
-    d.inputs.resize(step.sub.inputs.size());
-    for (const ValueId v : step.sub.outputs) {
-      ValuePtr target = by_id.at(v);
-      if (!target->borrowed) {  // known before the run: the backend may write it, nobody reads it
-        target = make_value(Tensor::allocate(target->tensor.dtype(), target->tensor.dims()));
-        d.spare.push_back(target);
-      }
-      d.outputs.push_back(target->tensor.data());
-    }
-    d.args.struct_size = sizeof(hrt_run_args);
-    d.args.run = &d.run;
-    d.args.inputs = d.inputs.data();
-    d.args.input_count = d.inputs.size();
-    d.args.outputs = d.outputs.data();
-    d.args.output_count = d.outputs.size();
-    d.args.workspace = base + s.workspace_offset;
+    if (step.device)
+      make_device_run(*stage, i, by_id, static_cast<std::byte*>(memory.arena.get()) + s.workspace_offset);
+    else
+      make_host_call(*stage, i, by_id);
   }
   stage->concurrent = std::ranges::any_of(busy, [](const auto& level) { return level.second > 1; });
-  list.push_front(std::move(stage));
-  trim(list, program_.options().plan_cache, [](const Stage& s) {
-    return s.prepared->bytes() + s.prepared->plan.arena_bytes + s.prepared->plan.kept_bytes;
-  });
-  return *list.front();
+  if (queues) stage->queued = std::make_shared<QueuedStage>(program_, prepared, std::move(memory));
+  return stage;
+}
+
+void Context::make_host_call(Stage& stage, uint32_t index, const Values& by_id) {
+  const StepPlan& s = stage.prepared->plan.steps[index];
+  const Node& n = program_.graph().node(program_.partition().steps[s.step].nodes.front());
+  hrt_kernel& call = stage.host[index];
+  call.graph = &program_.graph();
+  call.node = n.id;
+  call.inputs.resize(n.inputs.size());
+  for (const ValueId v : n.outputs) {
+    const auto it = by_id.find(v);
+    const ValuePtr there = it != by_id.end() ? it->second : nullptr;
+    const bool known = there && !there->borrowed;  // others read it without waiting for this step
+    call.outputs.push_back({v != HRT_NONE && !known, known ? nullptr : there, nullptr});
+  }
+  if (const auto it = bodies_.find(n.id); it != bodies_.end()) call.bodies = it->second.get();
+}
+
+void Context::make_device_run(Stage& stage, uint32_t index, const Values& by_id, void* workspace) {
+  const Program::Compiled& step = program_.step(stage.prepared->plan.steps[index].step);
+  Stage::DeviceRun& d = stage.device[index];
+  d.device = step.device;
+  const hrt_backend_api& api = step.device->api();
+  d.context =
+      step.device->make<hrt_context>(program_.describe(step), api.context_destroy,
+                                     [&api, prepared = stage.prepared->prepared[index]](hrt_context** out) {
+                                       return api.context_create(prepared.get(), out);
+                                     });
+  d.run.graph = step.sub.graph.get();
+  d.run.device = &step.device->name();
+  d.inputs.resize(step.sub.inputs.size());
+  for (const ValueId v : step.sub.outputs) {
+    ValuePtr target = by_id.at(v);
+    if (!target->borrowed) {  // known before the run: the backend may write it, nobody reads it
+      target = make_value(Tensor::allocate(target->tensor.dtype(), target->tensor.dims()));
+      d.spare.push_back(target);
+    }
+    d.outputs.push_back(target->tensor.data());
+  }
+  d.args.struct_size = sizeof(hrt_run_args);
+  d.args.run = &d.run;
+  d.args.inputs = d.inputs.data();
+  d.args.input_count = d.inputs.size();
+  d.args.outputs = d.outputs.data();
+  d.args.output_count = d.outputs.size();
+  d.args.workspace = workspace;
 }
 
 void Context::run(std::span<const hrt_value* const> inputs, const std::vector<const hrt_value*>* outer,
@@ -193,7 +211,18 @@ void Context::run(std::span<const hrt_value* const> inputs, const std::vector<co
     values_[c.inner] = (*outer)[c.outer];
     if (!values_[c.inner]) fail(HRT_ERROR_INTERNAL, "capture \"{}\" has no value", g.value(c.inner).name);
   }
-  for (uint32_t s = 0; s < program_.partition().stage_count; ++s) run_stage(enter(s));
+  const auto stages = [&](auto&& run) {
+    for (uint32_t s = 0; s < program_.partition().stage_count; ++s) run(s);
+  };
+  if (program_.has_queues())
+    // The thread that runs the request waits for devices: outside of those that compute.
+    stages([&](uint32_t s) {
+      Stage* stage = nullptr;
+      state.threads->run([&] { stage = &enter(s); });
+      run_queued(*stage, s);
+    });
+  else
+    state.threads->run([&] { stages([&](uint32_t s) { run_stage(enter(s)); }); });
 }
 
 ValuePtr Context::output(size_t index) const {
@@ -206,6 +235,17 @@ void Context::run_stage(Stage& stage) {
     run_as_ready(stage);
   else
     run_in_order(stage);
+}
+
+void Context::run_queued(Stage& stage, uint32_t index) {
+  if (!stage.queued) return state_->threads->run([&] { run_stage(stage); });
+  for (const auto& [id, value] : stage.fixed) values_[id] = value.get();
+  try {
+    stage.queued->run(*state_, values_, [&](uint32_t i) { run_step(stage, i); });
+  } catch (...) {
+    stages_[index].pop_front();  // what was submitted may never have been signalled
+    throw;
+  }
 }
 
 void Context::run_in_order(Stage& stage) {
@@ -246,8 +286,7 @@ void Context::run_as_ready(Stage& stage) {
 }
 
 void Context::run_step(Stage& stage, uint32_t index) {
-  if (state_->token->cancelled())
-    fail(HRT_ERROR_DEADLINE, "{}", state_->token->asked() ? "cancelled" : "the deadline passed");
+  if (state_->token->cancelled()) fail(HRT_ERROR_DEADLINE, "{}", state_->token->why());
   if (stage.device[index].context)
     run_on_device(stage, index);
   else
@@ -258,11 +297,12 @@ void Context::run_on_device(Stage& stage, uint32_t index) {
   const Program::Compiled& step = program_.step(stage.prepared->plan.steps[index].step);
   Stage::DeviceRun& d = stage.device[index];
   for (size_t i = 0; i < d.inputs.size(); ++i) d.inputs[i] = values_[step.sub.inputs[i]]->tensor.data();
-  d.run.cancel = state_->token;
+  d.run.cancel = state_->token.get();
   d.run.trace = state_->trace;
   d.run.request = state_->request;
   d.args.flags = state_->trace ? HRT_RUN_PROFILE : 0;
-  if (hrt_status* status = d.api->run(d.context, &d.args)) check(status, program_.describe(step));
+  if (hrt_status* status = d.device->api().run(d.context.get(), &d.args))
+    throw d.device->failure(take_error(status, program_.describe(step)));
 }
 
 void Context::run_on_host(Stage& stage, uint32_t index) {
@@ -270,7 +310,7 @@ void Context::run_on_host(Stage& stage, uint32_t index) {
   const Node& n = program_.graph().node(call.node);
   for (size_t i = 0; i < n.inputs.size(); ++i)
     call.inputs[i] = n.inputs[i] == HRT_NONE ? nullptr : values_[n.inputs[i]];
-  call.cancel = state_->token;
+  call.cancel = state_->token.get();
   const uint64_t begin = state_->trace ? now_ns() : 0;
   run_kernel(call);
   if (state_->trace) state_->trace->add(node_label(n), op_label(n), "host", state_->request, begin, now_ns());

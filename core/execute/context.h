@@ -12,16 +12,9 @@
 #include <vector>
 
 #include "core/execute/program.h"
-#include "core/execute/run.h"
+#include "core/execute/queued_stage.h"
 
 namespace hrt {
-
-// What all contexts of one request share.
-struct RunState {
-  const RunToken* token = nullptr;
-  Trace* trace = nullptr;
-  uint32_t request = 0;
-};
 
 class Context {
  public:
@@ -41,7 +34,12 @@ class Context {
   class Bodies;
 
   Stage& enter(uint32_t stage);
+  std::unique_ptr<Stage> make_stage(const std::shared_ptr<const PreparedStage>& prepared);
+  using Values = std::map<ValueId, ValuePtr>;
+  void make_host_call(Stage& stage, uint32_t index, const Values& by_id);
+  void make_device_run(Stage& stage, uint32_t index, const Values& by_id, void* workspace);
   void run_stage(Stage& stage);
+  void run_queued(Stage& stage, uint32_t index);
   void run_in_order(Stage& stage);
   void run_as_ready(Stage& stage);
   void run_step(Stage& stage, uint32_t index);

@@ -22,15 +22,17 @@ constexpr unsigned kBodyPlans = 32;
 
 std::vector<Support> query_device(Device& device, const Graph& graph) {
   const size_t count = graph.nodes().size();
-  std::vector<hrt_node_support> raw(count);
-  for (auto& r : raw) r = {sizeof(hrt_node_support), 0, "", 0, 0, 0};
-  check(device.api().query_nodes(device.handle(), &graph, raw.data(), count, sizeof(hrt_node_support)),
-        device.name());
-  std::vector<Support> out(count);
-  for (size_t i = 0; i < count; ++i) {
-    raw[i].reason[sizeof(raw[i].reason) - 1] = 0;
-    out[i] = {raw[i].supported != 0, raw[i].reason, raw[i].latency_us, raw[i].energy_uj,
-              raw[i].workspace_bytes};
+  const auto raw = std::make_shared<std::vector<hrt_node_support>>(
+      count, hrt_node_support{sizeof(hrt_node_support), 0, "", 0, 0, 0});
+  hrt_device* handle = device.handle();
+  device.call(device.name(),
+              [raw, handle, &api = device.api(), &graph, keep = graph.weak_from_this().lock()] {
+                return api.query_nodes(handle, &graph, raw->data(), raw->size(), sizeof(hrt_node_support));
+              });
+  std::vector<Support> out;
+  for (hrt_node_support& r : *raw) {
+    r.reason[sizeof(r.reason) - 1] = 0;
+    out.push_back({r.supported != 0, r.reason, r.latency_us, r.energy_uj, r.workspace_bytes});
   }
   return out;
 }
@@ -46,7 +48,10 @@ bool PreparedStage::matches(const std::vector<const hrt_value*>& values) const {
 
 Program::Program(Graph& graph, const CompileOptions& options) : graph_(graph), options_(options) {
   std::vector<std::string> names;
-  for (const Device* d : options_.devices) names.push_back(d->name());
+  for (const Device* d : options_.devices) {
+    names.push_back(d->name());
+    spaces_.push_back(d->space());
+  }
   partition_ = hrt::partition(
       graph_, names, [&](size_t d, const Graph& g) { return query_device(*options_.devices[d], g); },
       options_.partition);
@@ -84,10 +89,13 @@ void Program::compile_step(uint32_t index) {
   c.sub = extract(graph_, step.nodes);
   c.device = options_.devices[size_t(step.device)];
   for (const NodeId id : step.nodes) c.latency_us += partition_.choices[id].latency_us;
-  hrt_executable* handle = nullptr;
-  check(c.device->api().compile(c.device->handle(), c.sub.graph.get(), &handle), describe(c));
-  if (!handle) fail(HRT_ERROR_INTERNAL, "{}: compile gave neither a result nor an error", describe(c));
-  c.handle = {handle, {&c.device->api()}};
+  const hrt_backend_api& api = c.device->api();
+  hrt_device* device = c.device->handle();
+  c.handle = c.device->make<hrt_executable>(describe(c), api.executable_destroy,
+                                            [&api, device, graph = c.sub.graph](hrt_executable** out) {
+                                              return api.compile(device, graph.get(), out);
+                                            });
+  has_queues_ |= c.device->has_queue();
   // What the backend did not retain is not needed any more.
   if (c.sub.graph.use_count() == 1) {
     Transaction t(*c.sub.graph);
@@ -106,7 +114,7 @@ void Program::compile_bodies(uint32_t index) {
       bodies_[id][name].program = std::make_unique<Program>(*body, options);
     } catch (const Error& e) {
       std::string text = fmt::format("{}, {}: {}", graph_.node(id).describe(), name, e.message());
-      if (e.code() != HRT_ERROR_BAD_DATA) throw Error(e.code(), std::move(text));
+      if (e.code() != HRT_ERROR_BAD_DATA) throw Error(e.code(), std::move(text), e.device());
       bodies_[id][name].broken = std::move(text);
     }
   }
@@ -144,43 +152,58 @@ void Program::drop_packed_constants() {
   t.commit();
 }
 
-PreparedStage::Prepared Program::prepare_step(const Compiled& step, const Facts& facts,
-                                              uint64_t& workspace) const {
+std::shared_ptr<hrt_prepared> Program::prepare_step(const Compiled& step, const Facts& facts,
+                                                    uint64_t& workspace) const {
+  struct Shapes {
+    std::vector<Fact> facts;  // keeps alive what the rest points to
+    std::vector<const hrt_type*> types;
+    std::vector<hrt_tensor> tensors;
+    std::vector<const hrt_tensor*> known;
+    hrt_requirements needs{sizeof(hrt_requirements), 0};
+  };
+  const auto s = std::make_shared<Shapes>();
   const uint32_t limit = step.sub.graph->value_limit();
-  std::vector<const hrt_type*> types(limit, nullptr);
-  std::vector<hrt_tensor> tensors(limit);
-  std::vector<const hrt_tensor*> known(limit, nullptr);
+  s->facts.resize(limit);
+  s->types.resize(limit, nullptr);
+  s->tensors.resize(limit);
+  s->known.resize(limit, nullptr);
   for (ValueId v = 0; v < limit; ++v) {
     const ValueId original = step.sub.value_map[v];
     if (original == HRT_NONE) continue;
-    const Fact& fact = facts.at(original);
-    types[v] = &fact.type.c();
-    if (fact.constant) {
-      tensors[v] = fact.constant->c();
-      known[v] = &tensors[v];
-    }
+    s->facts[v] = facts.at(original);
+    s->types[v] = &s->facts[v].type.c();
+    if (!s->facts[v].constant) continue;
+    s->tensors[v] = s->facts[v].constant->c();
+    s->known[v] = &s->tensors[v];
   }
-  const hrt_shapes shapes{sizeof(hrt_shapes), types.data(), known.data(), limit};
-  hrt_requirements needs{sizeof(hrt_requirements), 0};
-  hrt_prepared* handle = nullptr;
-  if (hrt_status* status = step.device->api().prepare(step.handle.get(), &shapes, &handle, &needs))
-    check(status, describe(step));
-  if (!handle) fail(HRT_ERROR_INTERNAL, "{}: prepare gave neither a result nor an error", describe(step));
-  workspace = needs.workspace_bytes;
-  return {handle, {&step.device->api()}};
+  const hrt_backend_api& api = step.device->api();
+  auto made = step.device->make<hrt_prepared>(
+      describe(step), api.prepared_destroy, [&api, s, executable = step.handle](hrt_prepared** out) {
+        const hrt_shapes shapes{sizeof(hrt_shapes), s->types.data(), s->known.data(),
+                                uint32_t(s->types.size())};
+        return api.prepare(executable.get(), &shapes, out, &s->needs);
+      });
+  workspace = s->needs.workspace_bytes;
+  return made;
 }
 
 std::shared_ptr<PreparedStage> Program::make(uint32_t stage, Facts facts,
                                              std::vector<PreparedStage::Key> key) {
   auto out = std::make_shared<PreparedStage>();
   out->key = std::move(key);
-  std::map<uint32_t, PreparedStage::Prepared> by_step;
-  out->plan = plan_stage(graph_, partition_, stage, facts, [&](uint32_t index, const Facts& known) {
-    uint64_t workspace = 0;
-    by_step[index] = prepare_step(steps_[index], known, workspace);
-    return workspace;
-  });
-  for (const StepPlan& s : out->plan.steps) out->prepared.push_back(std::move(by_step[s.step]));
+  std::map<uint32_t, std::shared_ptr<hrt_prepared>> by_step;
+  const PlanDevices devices{spaces_, [&](uint32_t index) { return std::span(steps_[index].sub.inputs); },
+                            [&](uint32_t index) { return std::span(steps_[index].sub.outputs); }};
+  out->plan = plan_stage(
+      graph_, partition_, stage, facts,
+      [&](uint32_t index, const Facts& known) {
+        uint64_t workspace = 0;
+        by_step[index] = prepare_step(steps_[index], known, workspace);
+        return workspace;
+      },
+      devices);
+  for (const StepPlan& s : out->plan.steps)
+    out->prepared.push_back(s.kind == StepKind::kRun ? std::move(by_step[s.step]) : nullptr);
   const uint64_t bytes = checked_add(out->plan.arena_bytes, out->plan.kept_bytes);
   if (options_.memory_limit != 0 && bytes > options_.memory_limit)
     fail(HRT_ERROR_MEMORY, "the plan needs {} bytes for values and workspaces, the limit is {}", bytes,

@@ -50,13 +50,8 @@ class PreparedStage {
 
   std::vector<Key> key;
   StagePlan plan;
-  std::map<ValueId, Type> types;  // of everything in the stage: for reports
-  struct Destroy {
-    const hrt_backend_api* api;
-    void operator()(hrt_prepared* handle) const { api->prepared_destroy(handle); }
-  };
-  using Prepared = std::unique_ptr<hrt_prepared, Destroy>;  // NULL: a host step
-  std::vector<Prepared> prepared;                           // by index into plan.steps
+  std::map<ValueId, Type> types;                        // of everything in the stage: for reports
+  std::vector<std::shared_ptr<hrt_prepared>> prepared;  // by index into plan.steps; NULL: no device runs it
 
   uint64_t bytes() const { return sizeof(ValuePlan) * 4 * plan.values.size(); }  // about
 };
@@ -71,21 +66,19 @@ class Program {
   Program(Graph& graph, const CompileOptions& options);
   Program(const Program&) = delete;
 
-  struct Destroy {
-    const hrt_backend_api* api;
-    void operator()(hrt_executable* handle) const { api->executable_destroy(handle); }
-  };
   struct Compiled {
     Device* device = nullptr;  // NULL: a host step
     Extracted sub;             // what was compiled, and how its ids map to the graph's
     double latency_us = 0;     // the backend's estimate for all of it
-    std::unique_ptr<hrt_executable, Destroy> handle;
+    std::shared_ptr<hrt_executable> handle;
   };
 
   const Graph& graph() const { return graph_; }
   const Partition& partition() const { return partition_; }
   const CompileOptions& options() const { return options_; }
   const Compiled& step(uint32_t index) const { return steps_[index]; }
+  // Is some step for a device with a queue?
+  bool has_queues() const { return has_queues_; }
   std::string describe(const Compiled& step) const;  // device and nodes, for messages
   // A body that cannot be compiled, because its shapes make no sense, is an error only when it is run.
   struct Body {
@@ -107,12 +100,15 @@ class Program {
   void drop_packed_constants();
   void find_incoming();
   std::shared_ptr<PreparedStage> make(uint32_t stage, Facts facts, std::vector<PreparedStage::Key> key);
-  PreparedStage::Prepared prepare_step(const Compiled& step, const Facts& facts, uint64_t& workspace) const;
+  std::shared_ptr<hrt_prepared> prepare_step(const Compiled& step, const Facts& facts,
+                                             uint64_t& workspace) const;
 
   Graph& graph_;
   CompileOptions options_;
   Partition partition_;
   std::vector<Compiled> steps_;
+  std::vector<Space> spaces_;  // by device
+  bool has_queues_ = false;
   std::map<NodeId, std::map<std::string, Body>> bodies_;
   std::vector<std::vector<ValueId>> incoming_;  // by stage
   std::map<ValueId, Type> dropped_;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,7 @@ class RunToken : public CancelToken {
   }
   void cancel() { asked_.store(true, std::memory_order_relaxed); }
   bool asked() const { return asked_.load(std::memory_order_relaxed); }
+  const char* why() const { return asked() ? "cancelled" : "the deadline passed"; }
   bool cancelled() const noexcept override {
     return asked() || (deadline_ && std::chrono::steady_clock::now() > *deadline_);
   }
@@ -29,6 +31,16 @@ class RunToken : public CancelToken {
  private:
   std::atomic<bool> asked_{false};
   std::optional<std::chrono::steady_clock::time_point> deadline_;
+};
+
+class Threads;
+
+// What all parts of one run share.
+struct RunState {
+  std::shared_ptr<const RunToken> token;  // devices that were given up may still ask it
+  Trace* trace = nullptr;
+  uint32_t request = 0;
+  Threads* threads = nullptr;
 };
 
 // What a node is called in traces and reports.

@@ -4,7 +4,6 @@
 #include <sys/auxv.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdlib>
 
 #include "core/base/error.h"
@@ -42,34 +41,6 @@ std::vector<std::filesystem::path> default_plugin_directories() {
   return list;
 }
 
-Device::Device(const hrt_backend_api* api, const Plugin* plugin, uint32_t index, std::string name,
-               hrt_device_info info, std::map<std::string, std::string> options)
-    : api_(api),
-      plugin_(plugin),
-      index_(index),
-      name_(std::move(name)),
-      description_(info.description ? info.description : ""),
-      info_(info),
-      options_(std::move(options)) {}
-
-Device::~Device() {
-  if (handle_) api_->device_close(handle_);
-}
-
-hrt_device* Device::handle() {
-  const std::lock_guard lock(mutex_);
-  if (!handle_) {
-    std::vector<const char*> keys, values;
-    for (const auto& [k, v] : options_) {
-      keys.push_back(k.c_str());
-      values.push_back(v.c_str());
-    }
-    const hrt_options c{sizeof(hrt_options), keys.data(), values.data(), keys.size()};
-    check(api_->device_open(index_, &c, &handle_), fmt::format("opening device {}", name_));
-  }
-  return handle_;
-}
-
 Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {
   provide_run_interface();
   provide_pass_interface();
@@ -87,10 +58,21 @@ namespace {
 bool is_complete(const hrt_backend_api& api) {
   return HRT_HAS(&api, run) && api.name && *api.name && api.device_count && api.device_info &&
          api.device_open && api.device_close && api.query_nodes && api.compile && api.executable_destroy &&
-         api.prepare && api.prepared_destroy && api.context_create && api.context_destroy && api.run;
+         api.prepare && api.prepared_destroy && api.context_create && api.context_destroy;
 }
 
 bool has_queue(const hrt_backend_api& api) { return HRT_HAS(&api, submit) && api.submit; }
+
+// What a device with this memory needs in the interface, or "".
+const char* missing(const hrt_backend_api& api, hrt_memory memory) {
+  if (memory == HRT_MEMORY_HOST) return api.run ? "" : "run";
+  if (memory != HRT_MEMORY_SHARED && memory != HRT_MEMORY_DEVICE) return "a kind of memory that is known";
+  if (!HRT_HAS(&api, copy) || !api.fence_create || !api.fence_destroy || !api.fence_wait || !api.bind ||
+      !api.submit || !api.buffer_release)
+    return "fences, bind and submit";
+  if (memory == HRT_MEMORY_SHARED) return api.buffer_import ? "" : "buffer_import";
+  return api.buffer_allocate && api.copy ? "" : "buffer_allocate and copy";
+}
 
 }  // namespace
 
@@ -111,15 +93,20 @@ const Runtime::Listed& Runtime::list(bool queued) {
       const auto found = options_.backend_options.find(api->name);
       for (uint32_t i = 0; i < count; ++i) {
         hrt_device_info info{};
-        // This host plans no transfers and waits for no fences yet: devices with queues run synchronously.
-        info.struct_size = offsetof(hrt_device_info, memory);
+        info.struct_size = sizeof(info);
         info.kind = HRT_DEVICE_OTHER;
         check(api->device_info(i, &info), plugin->manifest.id);
+        if (const std::string what = missing(*api, info.memory); !what.empty())
+          fail(HRT_ERROR_UNSUPPORTED, "{}: the backend lacks {}; left out", plugin->manifest.id, what);
+        if ((info.alignment & (info.alignment - 1)) != 0)
+          fail(HRT_ERROR_UNSUPPORTED, "{}: alignment {} is no power of two; left out", plugin->manifest.id,
+               info.alignment);
         std::string name = info.name ? info.name : api->name;
         if (i > 0) name += fmt::format(":{}", i);
         listed.devices.push_back(std::make_unique<Device>(
             api, plugin, i, std::move(name), info,
-            found == options_.backend_options.end() ? std::map<std::string, std::string>{} : found->second));
+            found == options_.backend_options.end() ? std::map<std::string, std::string>{} : found->second,
+            options_.device_timeout));
       }
     } catch (const Error& e) {
       log_warn("devices", "{}", e.message());
@@ -189,6 +176,12 @@ const hrt_importer_api& importer_for(Registry& registry, const hrt_source& sourc
 }  // namespace
 
 std::unique_ptr<Graph> Runtime::load_model(const std::filesystem::path& path) {
+  auto graph = read_model(path);
+  graph->set_reload([this, path = std::filesystem::absolute(path)] { return read_model(path); });
+  return graph;
+}
+
+std::unique_ptr<Graph> Runtime::read_model(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
   if (is_hrt_file(file->bytes())) return read_hrt_file(file);
   const std::string text = path.string();

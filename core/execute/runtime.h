@@ -10,9 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "core/execute/device.h"
 #include "core/graph/graph.h"
-#include "core/partition/cost.h"
-#include "core/plugin/registry.h"
 #include "core/tensor/value.h"
 
 namespace hrt {
@@ -24,45 +23,13 @@ struct RuntimeOptions {
   // What plugins keep from one process to the next (hrt.host.cache/1); empty: nothing is kept.
   std::filesystem::path cache_directory = {};
   uint64_t cache_limit = uint64_t(1) << 30;  // bytes
+  // A device with a queue that is silent for so long is lost.
+  std::chrono::milliseconds device_timeout{30'000};
 };
 
 // $HRT_PLUGIN_PATH (colon-separated; ignored when privileges were raised), then the directory of installed
 // plugins: ../lib beside the running executable, and the installation's lib/hrt.
 std::vector<std::filesystem::path> default_plugin_directories();
-
-// A device of a backend, opened when first used.
-class Device {
- public:
-  Device(const hrt_backend_api* api, const Plugin* plugin, uint32_t index, std::string name,
-         hrt_device_info info, std::map<std::string, std::string> options);
-  ~Device();
-  Device(const Device&) = delete;
-
-  const std::string& name() const { return name_; }  // "cpu", "vulkan:1"
-  const std::string& description() const { return description_; }
-  hrt_device_kind kind() const { return info_.kind; }
-  uint64_t memory_bytes() const { return info_.memory_bytes; }
-  bool has_queue() const { return info_.memory != HRT_MEMORY_HOST; }
-  DeviceCost cost() const {
-    return {info_.memory == HRT_MEMORY_DEVICE, info_.submit_us, info_.copy_bytes_per_us};
-  }
-  const Plugin& plugin() const { return *plugin_; }
-  // Takes what no other device does: its plugin's manifest has a negative rank.
-  bool is_fallback() const { return plugin_->manifest.rank < 0; }
-  const hrt_backend_api& api() const { return *api_; }
-  hrt_device* handle();  // opens; throws what the backend answered
-
- private:
-  const hrt_backend_api* api_;
-  const Plugin* plugin_;
-  uint32_t index_;
-  std::string name_;
-  std::string description_;
-  hrt_device_info info_;
-  std::map<std::string, std::string> options_;
-  std::mutex mutex_;
-  hrt_device* handle_ = nullptr;
-};
 
 class Runtime {
  public:
@@ -79,7 +46,7 @@ class Runtime {
   Device& device(std::string_view name);
 
   // Reads a model, .hrt or whatever an importer recognises; inferred, verified, not optimised. Errors name
-  // the file. [any-thread]
+  // the file. A session whose device is lost reads it again. [any-thread]
   std::unique_ptr<Graph> load_model(const std::filesystem::path& path);
 
   // Reads a file that holds one value in an importer's format (a TensorProto of a test). type: what is
@@ -98,6 +65,7 @@ class Runtime {
     bool done = false;
   };
   const Listed& list(bool queued);
+  std::unique_ptr<Graph> read_model(const std::filesystem::path& path);
 
   Listed host_, queued_;
 };

@@ -1,84 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/execute/session.h"
 
-#include <tbb/global_control.h>
-#include <tbb/task_arena.h>
-
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <mutex>
+#include <set>
 
 #include "core/base/error.h"
-#include "core/base/handoff.h"
 #include "core/base/log.h"
 #include "core/execute/context.h"
 #include "core/execute/program.h"
+#include "core/execute/threads.h"
 #include "core/pass/pipeline.h"
 #include "core/plugin/infer.h"
 #include "core/plugin/status.h"
 
 namespace hrt {
 
-struct Session::Impl {
+// A model compiled for some devices.
+struct Session::Compiled {
   Runtime& runtime;
+  const SessionOptions& options;
   std::shared_ptr<Graph> graph;
-  SessionOptions options;
   std::vector<Device*> devices;
   size_t chosen = 0;  // so many of them by the user; the rest is what the runtime falls back to
   std::vector<std::string> rewrites;
-  std::vector<Port> inputs, outputs;
-  // Dimensions of inputs that share a symbol with one of an earlier input: they must be equal in every run.
-  struct Dim {
-    size_t input, axis;
-  };
-  std::vector<std::pair<Dim, Dim>> equal_dims;
   std::vector<Placement> placement;
   std::vector<Ranking> ranking;
   std::unique_ptr<Program> program;
-  std::unique_ptr<tbb::global_control> more_threads;
-  std::unique_ptr<tbb::task_arena> arena;
-  std::atomic<uint32_t> next_request{0};
 
-  Impl(Runtime& r, std::unique_ptr<Graph> g, SessionOptions o)
-      : runtime(r), graph(std::move(g)), options(std::move(o)) {
-    start_threads();
-    on_threads([&] { compile(); });
-  }
-
-  // Runs f on the threads of this session.
-  template <class F>
-  void on_threads(F&& f) {
-    Handoff handoff;
-    handoff.give();
-    // The scheduler calls this through a reference, which is read before the hand-over can be told.
-    arena->execute([&]() __attribute__((no_sanitize("thread"))) {
-      const Handoff::Work work(handoff);
-      f();
-    });
-  }
-
-  void start_threads() {
-    if (options.threads > 1024)
-      fail(HRT_ERROR_USAGE, "{} threads are over the limit of 1024", options.threads);
-    const int cores = tbb::this_task_arena::max_concurrency();
-    const int threads = options.threads == 0 ? cores : int(options.threads);
-    if (threads > cores)
-      more_threads = std::make_unique<tbb::global_control>(tbb::global_control::max_allowed_parallelism,
-                                                           size_t(threads));
-    arena = std::make_unique<tbb::task_arena>(threads);
-  }
-
-  void compile() {
-    choose_devices();
+  // failed: devices that are not to be used.
+  Compiled(Runtime& r, const SessionOptions& o, std::unique_ptr<Graph> g, const std::set<std::string>& failed)
+      : runtime(r), options(o), graph(std::move(g)) {
+    choose_devices(failed);
     if (options.sharing == Sharing::kRanked && chosen > 1) rank();
-    for (const ValueId v : graph->inputs()) inputs.push_back({graph->value(v).name, graph->value(v).type});
-    find_equal_dims();
     if (options.all_values)
       expose_all_values();
     else if (options.optimise)
       optimise();
-    for (size_t i = 0; i < graph->outputs().size(); ++i)
-      outputs.push_back({graph->output_names()[i], graph->value(graph->outputs()[i]).type});
     CompileOptions compile_options;
     compile_options.devices = devices;
     compile_options.plan_cache = options.plan_cache;
@@ -89,21 +49,9 @@ struct Session::Impl {
     check_fallback();
   }
 
-  void find_equal_dims() {
-    std::map<int64_t, Dim> first;
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      if (!inputs[i].type.is_tensor() || !inputs[i].type.ranked()) continue;
-      const auto dims = inputs[i].type.dims();
-      for (size_t k = 0; k < dims.size(); ++k) {
-        if (!HRT_DIM_IS_SYMBOL(dims[k])) continue;
-        const auto [it, fresh] = first.emplace(dims[k], Dim{i, k});
-        if (!fresh) equal_dims.push_back({it->second, {i, k}});
-      }
-    }
-  }
-
-  void choose_devices() {
-    auto add = [&](Device* d) {
+  void choose_devices(const std::set<std::string>& failed) {
+    const auto add = [&](Device* d) {
+      if (failed.contains(d->name()) || !d->lost().empty()) return;
       if (std::ranges::find(devices, d) == devices.end()) devices.push_back(d);
     };
     for (const std::string& name : options.devices) add(&runtime.device(name));
@@ -113,7 +61,14 @@ struct Session::Impl {
     if (options.sharing != Sharing::kOrder)
       std::ranges::stable_partition(devices, [](const Device* d) { return !d->is_fallback(); });
     chosen = devices.size();
-    if (options.fallback == Fallback::kDeny && chosen > 0) return;
+    if (options.fallback == Fallback::kDeny && (chosen > 0 || !options.devices.empty())) {
+      if (devices.empty()) fail(HRT_ERROR_DEVICE_LOST, "every device that was named is lost");
+      return;
+    }
+    // In the place of one that failed goes any that works on the host; the slow ones come last.
+    if (devices.size() < options.devices.size())
+      for (Device* d : runtime.host_devices())
+        if (!d->is_fallback()) add(d);
     for (Device* d : runtime.host_devices())
       if (d->is_fallback()) add(d);
     if (devices.empty()) fail(HRT_ERROR_USAGE, "there is no device: no backend was found");
@@ -207,38 +162,154 @@ struct Session::Impl {
   }
 };
 
+struct Session::Impl {
+  Runtime& runtime;
+  const SessionOptions options;
+  std::vector<Port> inputs, outputs;
+  // Dimensions of inputs that share a symbol with one of an earlier input: they must be equal in every run.
+  struct Dim {
+    size_t input, axis;
+  };
+  std::vector<std::pair<Dim, Dim>> equal_dims;
+  std::function<std::unique_ptr<Graph>()> reload;
+  std::mutex recovering;  // held while the model is compiled again
+  std::set<std::string> failed;
+  mutable std::mutex mutex;  // of current
+  std::shared_ptr<Compiled> current;
+  std::atomic<uint32_t> next_request{0};
+  Threads threads;  // first to go: nothing runs any more when the rest goes
+
+  Impl(Runtime& r, std::unique_ptr<Graph> graph, SessionOptions o)
+      : runtime(r), options(std::move(o)), threads(options.threads) {
+    for (const ValueId v : graph->inputs()) inputs.push_back({graph->value(v).name, graph->value(v).type});
+    find_equal_dims();
+    reload = graph->reload();
+    if (!reload) reload = [kept = std::shared_ptr<const Graph>(graph->copy())] { return kept->copy(); };
+    compile(std::move(graph));
+    const Graph& g = *current->graph;
+    for (size_t i = 0; i < g.outputs().size(); ++i)
+      outputs.push_back({g.output_names()[i], g.value(g.outputs()[i]).type});
+  }
+
+  void find_equal_dims() {
+    std::map<int64_t, Dim> first;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].type.is_tensor() || !inputs[i].type.ranked()) continue;
+      const auto dims = inputs[i].type.dims();
+      for (size_t k = 0; k < dims.size(); ++k) {
+        if (!HRT_DIM_IS_SYMBOL(dims[k])) continue;
+        const auto [it, fresh] = first.emplace(dims[k], Dim{i, k});
+        if (!fresh) equal_dims.push_back({it->second, {i, k}});
+      }
+    }
+  }
+
+  // For all devices that are left, until compiling fails for another reason than one of them.
+  void compile(std::unique_ptr<Graph> graph) {
+    for (;;) {
+      try {
+        std::shared_ptr<Compiled> made;
+        threads.run([&] { made = std::make_shared<Compiled>(runtime, options, std::move(graph), failed); });
+        const std::lock_guard lock(mutex);
+        current = std::move(made);
+        return;
+      } catch (const Error& e) {
+        take_out(e);
+        graph = again(e);
+      }
+    }
+  }
+
+  // Notes the device whose fault the error is; throws the error when it is nobody's, or nobody is left.
+  void take_out(const Error& e) {
+    if (e.device().empty() || failed.contains(e.device())) throw e;
+    const Device& device = runtime.device(e.device());
+    const bool named = std::ranges::find(options.devices, e.device()) != options.devices.end();
+    if (device.is_fallback() ||
+        (options.fallback == Fallback::kDeny && named && options.devices.size() == failed.size() + 1))
+      throw e;
+    failed.insert(e.device());
+    log_warn("session", "{} is taken out: {}", e.device(), e.message());
+  }
+
+  std::shared_ptr<Compiled> compiled() const {
+    const std::lock_guard lock(mutex);
+    return current;
+  }
+
+  // After a run of what was compiled so failed: compiles for the devices that are left, unless another
+  // request has done so. Throws the error when that cannot help.
+  void recover(const std::shared_ptr<Compiled>& was, const Error& e) {
+    const std::lock_guard lock(recovering);
+    if (compiled() != was) return;
+    take_out(e);
+    compile(again(e));
+  }
+
+  // The model as it was before it was compiled.
+  std::unique_ptr<Graph> again(const Error& why) const {
+    auto graph = with_context(
+        [&] { return fmt::format("{}; to run it elsewhere the model was read again", why.message()); },
+        reload);
+    const auto same = [&](size_t i) {
+      const ValueDef& v = graph->value(graph->inputs()[i]);
+      return v.name == inputs[i].name && v.type == inputs[i].type;
+    };
+    bool all = graph->inputs().size() == inputs.size() &&
+               (outputs.empty() || options.all_values || graph->output_names().size() == outputs.size());
+    for (size_t i = 0; all && i < inputs.size(); ++i) all = same(i);
+    if (!all)
+      fail(HRT_ERROR_BAD_DATA, "{}; to run it elsewhere the model was read again: it is another one now",
+           why.message());
+    return graph;
+  }
+};
+
 Session::Session(Runtime& runtime, std::unique_ptr<Graph> graph, SessionOptions options)
     : impl_(std::make_unique<Impl>(runtime, std::move(graph), std::move(options))) {}
 Session::~Session() = default;
 
 const std::vector<Port>& Session::inputs() const { return impl_->inputs; }
 const std::vector<Port>& Session::outputs() const { return impl_->outputs; }
-const Graph& Session::graph() const { return *impl_->graph; }
 const SessionOptions& Session::options() const { return impl_->options; }
-const std::vector<Placement>& Session::placement() const { return impl_->placement; }
-const std::vector<Ranking>& Session::ranking() const { return impl_->ranking; }
-const std::vector<std::string>& Session::rewrites() const { return impl_->rewrites; }
+std::shared_ptr<const Graph> Session::graph() const { return impl_->compiled()->graph; }
+std::vector<Placement> Session::placement() const { return impl_->compiled()->placement; }
+std::vector<Ranking> Session::ranking() const { return impl_->compiled()->ranking; }
+std::vector<std::string> Session::rewrites() const { return impl_->compiled()->rewrites; }
 std::unique_ptr<Request> Session::make_request() { return std::unique_ptr<Request>(new Request(*this)); }
 
 MemoryReport Session::memory(std::span<const Type> inputs) {
-  const Graph& g = *impl_->graph;
+  const auto compiled = impl_->compiled();
+  const Graph& g = *compiled->graph;
   if (inputs.size() != g.inputs().size())
     fail(HRT_ERROR_USAGE, "the model has {} inputs, not {}", g.inputs().size(), inputs.size());
   std::map<ValueId, Type> types;
   for (size_t i = 0; i < inputs.size(); ++i) types[g.inputs()[i]] = inputs[i];
   std::shared_ptr<const PreparedStage> prepared;
-  impl_->on_threads([&] { prepared = impl_->program->prepare_for(0, types); });
+  impl_->threads.run([&] { prepared = compiled->program->prepare_for(0, types); });
+  const StagePlan& plan = prepared->plan;
   MemoryReport report;
-  report.arena_bytes = prepared->plan.arena_bytes;
-  report.unshared_bytes = prepared->plan.unshared_bytes;
-  report.output_bytes = prepared->plan.kept_bytes;
-  for (const ValuePlan& p : prepared->plan.values)
+  report.arena_bytes = plan.arena_bytes;
+  report.unshared_bytes = plan.unshared_bytes;
+  report.output_bytes = plan.kept_bytes;
+  for (const ValuePlan& p : plan.values)
     if (p.home == Home::kArena)
       report.items.push_back({g.value(p.value).name, p.offset, p.bytes, p.first, p.last});
-  for (const StepPlan& s : prepared->plan.steps)
+  for (const StepPlan& s : plan.steps)
     if (s.workspace_bytes > 0)
       report.items.push_back({fmt::format("workspace of cluster {}", s.step), s.workspace_offset,
                               s.workspace_bytes, s.level, s.level});
+  for (const auto& [device, bytes] : plan.device_bytes)
+    report.device_bytes[compiled->devices[size_t(device)]->name()] = bytes;
+  for (const uint32_t i : plan.order) {
+    const StepPlan& s = plan.steps[i];
+    if (s.kind == StepKind::kRun) continue;
+    const SlotPlan& slot = plan.slots[s.slot];
+    MemoryReport::Transfer t{g.value(slot.value).name, "host", compiled->devices[size_t(slot.device)]->name(),
+                             slot.bytes, s.level};
+    if (s.kind == StepKind::kDownload) std::swap(t.from, t.to);
+    report.transfers.push_back(std::move(t));
+  }
   for (ValueId v = 0; v < g.value_limit(); ++v)
     if (g.has_value(v) && g.value(v).constant) report.constant_bytes += g.value(v).constant->bytes();
   return report;
@@ -246,17 +317,27 @@ MemoryReport Session::memory(std::span<const Type> inputs) {
 
 struct Request::Impl {
   Session::Impl& session;
-  Context context;
-  RunToken token;
+  std::shared_ptr<Session::Compiled> compiled;
+  std::unique_ptr<Context> context;
+  std::shared_ptr<RunToken> token = std::make_shared<RunToken>();
   uint32_t number;
   std::vector<ValuePtr> inputs;
   std::vector<const hrt_value*> raw;
   std::vector<ValuePtr> outputs;
 
-  explicit Impl(Session::Impl& s) : session(s), context(*s.program), number(s.next_request++) {
+  explicit Impl(Session::Impl& s) : session(s), number(s.next_request++) {
     inputs.resize(s.inputs.size());
     raw.resize(s.inputs.size());
     outputs.resize(s.outputs.size());
+    follow();
+  }
+
+  // Goes over to what the session is compiled to now.
+  void follow() {
+    auto now = session.compiled();
+    if (now == compiled) return;
+    context = std::make_unique<Context>(*now->program);
+    compiled = std::move(now);
   }
 
   // A symbol means the same number wherever the inputs mention it.
@@ -266,7 +347,24 @@ struct Request::Impl {
       if (x == y) continue;
       const Port &p = session.inputs[a.input], &q = session.inputs[b.input];
       fail(HRT_ERROR_BAD_DATA, "dimension \"{}\" is {} in input \"{}\" and {} in input \"{}\"",
-           session.graph->symbol_name(p.type.dims()[a.axis]), x, p.name, y, q.name);
+           compiled->graph->symbol_name(p.type.dims()[a.axis]), x, p.name, y, q.name);
+    }
+  }
+
+  // On the devices that are left, until it succeeds or fails for another reason than one of them.
+  void run(const RunState& state) {
+    for (;;) {
+      const uint64_t begin = state.trace ? now_ns() : 0;
+      try {
+        follow();
+        return context->run(raw, nullptr, state);
+      } catch (const Error& e) {
+        if (e.device().empty()) throw;
+        session.recover(compiled, e);
+        if (state.trace)
+          state.trace->add(fmt::format("runs again: {}", e.message()), "taken out", e.device(), number, begin,
+                           now_ns());
+      }
     }
   }
 };
@@ -295,10 +393,9 @@ void Request::run(const RunOptions& options) {
   for (size_t i = 0; i < s.inputs.size(); ++i)
     if (!impl_->inputs[i]) fail(HRT_ERROR_USAGE, "input \"{}\" is not set", s.inputs[i].name);
   impl_->check_symbols();
-  impl_->token.start(options.deadline);
-  const RunState state{&impl_->token, options.trace, impl_->number};
-  s.on_threads([&] { impl_->context.run(impl_->raw, nullptr, state); });
-  for (size_t i = 0; i < impl_->outputs.size(); ++i) impl_->outputs[i] = impl_->context.output(i);
+  impl_->token->start(options.deadline);
+  impl_->run({impl_->token, options.trace, impl_->number, &s.threads});
+  for (size_t i = 0; i < impl_->outputs.size(); ++i) impl_->outputs[i] = impl_->context->output(i);
 }
 
 const ValuePtr& Request::output(size_t index) const {
@@ -309,6 +406,6 @@ const ValuePtr& Request::output(size_t index) const {
   return impl_->outputs[index];
 }
 
-void Request::cancel() { impl_->token.cancel(); }
+void Request::cancel() { impl_->token->cancel(); }
 
 }  // namespace hrt

@@ -3,9 +3,14 @@
 //
 // Compiling: passes, partition, backend compilation, once. Planning: per set of input shapes, cached.
 // Several requests may run at the same time, each with memory of its own.
+//
+// A device that fails, or is silent for too long, is taken out: the model is read and compiled again for the
+// others, once, and the requests that it failed run again there. Their callers get their answers; the log and
+// the trace say what happened. A model that was not loaded from a file is kept for that, weights included.
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -80,10 +85,15 @@ struct MemoryReport {
     uint32_t first_step, last_step;
   };
   std::vector<Item> items;
+  std::map<std::string, uint64_t> device_bytes;  // of arenas in devices' own memory, by device
+  struct Transfer {
+    std::string name, from, to;  // a value; devices, or "host"
+    uint64_t bytes;
+    uint32_t step;
+  };
+  std::vector<Transfer> transfers;  // in the order in which they can be made
 };
 
-class Program;
-class Context;
 class Request;
 
 class Session {
@@ -95,12 +105,12 @@ class Session {
 
   const std::vector<Port>& inputs() const;
   const std::vector<Port>& outputs() const;
-  const Graph& graph() const;  // as compiled; constants that were packed are empty
   const SessionOptions& options() const;
-  const std::vector<Placement>& placement() const;
-  const std::vector<Ranking>& ranking() const;  // cheapest first; empty unless devices were ranked
-  // How passes changed the graph, a line a rewrite.
-  const std::vector<std::string>& rewrites() const;
+  // As compiled now: another, once a device was taken out.
+  std::shared_ptr<const Graph> graph() const;  // constants that were packed are empty
+  std::vector<Placement> placement() const;
+  std::vector<Ranking> ranking() const;       // cheapest first; empty unless devices were ranked
+  std::vector<std::string> rewrites() const;  // how passes changed the graph, a line a rewrite
   // Plans for these input types (all numeric), without running.
   MemoryReport memory(std::span<const Type> inputs);
 
@@ -108,6 +118,7 @@ class Session {
 
  private:
   friend class Request;
+  struct Compiled;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

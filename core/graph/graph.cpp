@@ -35,6 +35,40 @@ std::string Graph::symbol_name(int64_t dim) const {
   return HRT_DIM_IS_SYMBOL(dim) && size_t(id) <= symbols().size() ? symbols()[size_t(id) - 1] : std::string();
 }
 
+std::unique_ptr<Graph> Graph::copy() const {
+  auto out = std::make_unique<Graph>();
+  out->symbols_ = std::make_shared<Symbols>(*symbols_);
+  out->reload_ = reload_;
+  copy_to(*out);
+  return out;
+}
+
+void Graph::copy_to(Graph& to) const {
+  to.name_ = name_;
+  to.order_ = order_;
+  to.inputs_ = inputs_;
+  to.outputs_ = outputs_;
+  to.output_names_ = output_names_;
+  to.captures_ = captures_;
+  to.opsets_ = opsets_;
+  to.metadata_ = metadata_;
+  for (const auto& v : values_) to.values_.push_back(v ? std::make_unique<ValueDef>(*v) : nullptr);
+  for (const auto& n : nodes_) {
+    to.nodes_.push_back(n ? std::make_unique<Node>(*n) : nullptr);
+    if (!n) continue;
+    for (Attribute& a : to.nodes_.back()->attributes) {
+      auto* body = std::get_if<std::shared_ptr<Graph>>(&a.data);
+      if (!body) continue;
+      auto inner = std::make_shared<Graph>();
+      inner->symbols_ = to.symbols_;
+      inner->parent_ = &to;
+      inner->parent_node_ = n->id;
+      (*body)->copy_to(*inner);
+      *body = std::move(inner);
+    }
+  }
+}
+
 std::vector<std::pair<std::string, Graph*>> Graph::bodies(NodeId id) const {
   std::vector<std::pair<std::string, Graph*>> found;
   for (const Attribute& a : node(id).attributes)

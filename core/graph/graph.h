@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -119,6 +120,12 @@ class Graph : public hrt_graph, public std::enable_shared_from_this<Graph> {
   std::string symbol_name(int64_t dim) const;
   const std::vector<std::string>& symbols() const { return symbols_->names; }
 
+  // The same graph once more, bodies included; data of constants is shared.
+  std::unique_ptr<Graph> copy() const;
+  // How to load it again, for who needs it once more as it was: set by who loaded it; may be empty.
+  void set_reload(std::function<std::unique_ptr<Graph>()> reload) { reload_ = std::move(reload); }
+  const std::function<std::unique_ptr<Graph>()>& reload() const { return reload_; }
+
   // Bodies of a node, with the attribute that holds each.
   std::vector<std::pair<std::string, Graph*>> bodies(NodeId id) const;
 
@@ -142,6 +149,9 @@ class Graph : public hrt_graph, public std::enable_shared_from_this<Graph> {
     std::unordered_map<std::string, int64_t> ids;  // dimensions by name
   };
   std::shared_ptr<Symbols> symbols_ = std::make_shared<Symbols>();
+  std::function<std::unique_ptr<Graph>()> reload_;
+
+  void copy_to(Graph& to) const;
 };
 
 // Structural soundness: every id exists, edges agree in both directions, order is topological, bodies are

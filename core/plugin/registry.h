@@ -38,6 +38,7 @@ struct Plugin {
   std::string reason;  // why it was refused, or stands by
   const hrt_plugin_manifest* entry = nullptr;
   std::unique_ptr<boost::dll::shared_library> library;
+  mutable bool abandoned = false;  // a call of its never came back: its code must stay where it is
 
   Plugin();
   ~Plugin();

@@ -22,11 +22,15 @@ void destroy_status(hrt_status* status) noexcept {
   if (status != &g_no_memory) delete status;
 }
 
+Error take_error(hrt_status* status, std::string_view where) {
+  const std::unique_ptr<hrt_status, void (*)(hrt_status*)> owned(status, destroy_status);
+  return {status->code, where.empty() ? status->message : fmt::format("{}: {}", where, status->message)};
+}
+
 void check(hrt_status* status, std::string_view where) {
   if (!status) [[likely]]
     return;
-  const std::unique_ptr<hrt_status, void (*)(hrt_status*)> owned(status, destroy_status);
-  throw Error(status->code, where.empty() ? status->message : fmt::format("{}: {}", where, status->message));
+  throw take_error(status, where);
 }
 
 }  // namespace hrt

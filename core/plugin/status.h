@@ -19,6 +19,8 @@ hrt_status* make_status(hrt_code code, std::string_view message) noexcept;
 void destroy_status(hrt_status* status) noexcept;  // NULL is allowed
 // Throws what a plugin answered, and destroys it. where: who answered.
 void check(hrt_status* status, std::string_view where);
+// What it would throw; status is not NULL.
+Error take_error(hrt_status* status, std::string_view where);
 
 // Runs f for a caller on the other side of the ABI.
 template <class F>

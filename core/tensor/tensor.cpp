@@ -60,10 +60,10 @@ struct Strings {
 
 }  // namespace
 
-std::shared_ptr<void> allocate_bytes(uint64_t bytes) {
-  const uint64_t size = align_up(std::max<uint64_t>(bytes, 1), kAlignment);
+std::shared_ptr<void> allocate_bytes(uint64_t bytes, uint64_t alignment) {
+  const uint64_t size = align_up(std::max<uint64_t>(bytes, 1), alignment);
   reserve(size);
-  void* p = std::aligned_alloc(kAlignment, size);
+  void* p = std::aligned_alloc(alignment, size);
   if (!p) {
     g_in_use.fetch_sub(size, std::memory_order_relaxed);
     fail(HRT_ERROR_MEMORY, "cannot allocate {} bytes", size);

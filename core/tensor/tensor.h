@@ -13,9 +13,9 @@ namespace hrt {
 
 constexpr size_t kAlignment = 64;  // of every tensor that the runtime allocates
 
-// Host memory for tensors and arenas: aligned to kAlignment, counted, and refused with
-// HRT_ERROR_MEMORY beyond the limit. [any-thread]
-std::shared_ptr<void> allocate_bytes(uint64_t bytes);
+// Host memory for tensors and arenas: aligned (address and size, to a power of two of at least kAlignment),
+// counted, and refused with HRT_ERROR_MEMORY beyond the limit. [any-thread]
+std::shared_ptr<void> allocate_bytes(uint64_t bytes, uint64_t alignment = kAlignment);
 void set_memory_limit(uint64_t bytes);  // 0: none. The default is three quarters of the machine's memory.
 uint64_t memory_in_use();
 uint64_t memory_peak();  // most in use at once since the start

@@ -150,7 +150,7 @@ int inspect(Arguments& arguments) {
   }
   Model model;
   if (compiled) model = open_model(arguments, arguments.session_options());
-  if (arguments.flag("graph") && arguments.flag("passes")) text = to_text(model.session->graph());
+  if (arguments.flag("graph") && arguments.flag("passes")) text = to_text(*model.session->graph());
 
   if (json) {
     if (placement) {

@@ -93,7 +93,7 @@ Verdict run_data_set(Runtime& runtime, Session& session, const fs::path& directo
       std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                                              std::chrono::duration<double>(options.timeout_s));
   request->run(run);
-  const std::vector<bool> random = random_outputs(session.graph());
+  const std::vector<bool> random = random_outputs(*session.graph());
   Verdict verdict;
   for (size_t i = 0; i < expected.size() && verdict.difference.empty(); ++i)
     compare_output(request->output(i), expected[i], random[i], session.outputs()[i].name, tolerance, verdict);
