@@ -55,6 +55,10 @@ class Device {
       f();
   }
 
+  // Returns when nothing is on its way to it.
+  void settle() {
+    if (has_queue() && lane_) lane_->settle();
+  }
   // What f makes, which goes back to the device through give_back when the last reference goes; keep, which
   // it needs, goes after it.
   template <class T>

@@ -27,13 +27,14 @@ struct Lane::State {
   const std::chrono::milliseconds timeout;
 
   std::mutex mutex;
-  std::condition_variable to_call, to_wait, to_watch, to_stop;
+  std::condition_variable to_call, to_wait, to_watch, to_stop, to_settle;
   Job* first = nullptr;  // posted, not called yet
   Job* last = nullptr;
   Job* calling = nullptr;
   Clock::time_point called_at, progress_at;
   std::vector<Job*> waiting;  // called; what they queued has not ended
   std::optional<Error> lost;
+  int holds = 0;  // threads that keep alive what a job lives in
   bool stopping = false;
   bool watch_sleeps = false;
   int threads = 3;
@@ -52,14 +53,29 @@ struct Lane::State {
   // Whoever takes the job out of the lane tells it its end.
   static bool claim(Job& job) { return std::exchange(job.on_its_way_, false); }
 
-  static void end(std::unique_lock<std::mutex>& lock, Job& job, const Error* failure) {
+  void end(std::unique_lock<std::mutex>& lock, Job& job, const Error* failure) {
+    std::shared_ptr<void> keep = hold(job);
+    job.keep_.reset();
     lock.unlock();
-    {
-      const std::shared_ptr<void> keep = std::move(job.keep_);
-      job.ended(failure);
-    }
+    job.ended(failure);
     lock.lock();
+    drop(lock, keep);
   }
+
+  // Keeps alive what the job lives in, whatever becomes of it, until drop.
+  std::shared_ptr<void> hold(const Job& job) {
+    ++holds;
+    return job.keep_;
+  }
+  void drop(std::unique_lock<std::mutex>& lock, std::shared_ptr<void>& keep) {
+    lock.unlock();
+    keep.reset();
+    lock.lock();
+    --holds;
+    if (settled()) to_settle.notify_all();
+    if (stopping) to_wait.notify_all();
+  }
+  bool settled() const { return holds == 0 && !first && waiting.empty(); }
 
   void give_up(std::unique_lock<std::mutex>& lock, const Error& error);
   std::optional<Error> failure_of(std::unique_lock<std::mutex>& lock, hrt_status* status);
@@ -77,7 +93,7 @@ Lane::Lane(std::string device, std::chrono::milliseconds timeout)
       ((*state).*function)();
       const std::lock_guard lock(state->mutex);
       --state->threads;
-      for (auto* all : {&state->to_wait, &state->to_watch, &state->to_stop}) all->notify_all();
+      for (auto* all : {&state->to_call, &state->to_watch, &state->to_stop}) all->notify_all();
     }).detach();
 }
 
@@ -115,6 +131,13 @@ void Lane::give_up(const Error& error) {
   state_->give_up(lock, error);
 }
 
+void Lane::settle() {
+  std::unique_lock lock(state_->mutex);
+  State& s = *state_;
+  s.to_settle.wait(lock, [&] { return s.lost || s.settled(); });
+  if (s.lost) s.to_settle.wait_for(lock, kLastPatience, [&] { return s.settled(); });
+}
+
 std::optional<Error> Lane::lost() const {
   const std::lock_guard lock(state_->mutex);
   return state_->lost;
@@ -136,6 +159,7 @@ void Lane::State::give_up(std::unique_lock<std::mutex>& lock, const Error& error
       open.push_back(&one);
   }
   for (Job* job : open) end(lock, *job, &*lost);
+  to_settle.notify_all();
 }
 
 std::optional<Error> Lane::State::failure_of(std::unique_lock<std::mutex>& lock, hrt_status* status) {
@@ -148,7 +172,8 @@ std::optional<Error> Lane::State::failure_of(std::unique_lock<std::mutex>& lock,
 void Lane::State::call_jobs() {
   std::unique_lock lock(mutex);
   for (;;) {
-    to_call.wait(lock, [&] { return first || stopping; });
+    // Last to go: what the thread that waits lets go of is given back here.
+    to_call.wait(lock, [&] { return first || (stopping && threads < 3); });
     if (!first) return;
     call_one(lock);
   }
@@ -157,8 +182,7 @@ void Lane::State::call_jobs() {
 void Lane::State::call_one(std::unique_lock<std::mutex>& lock) {
   Job& job = *std::exchange(first, first->next_);
   if (!first) last = nullptr;
-  // Alive until the call is back, whatever becomes of the job meanwhile.
-  std::shared_ptr<void> keep = job.keep_;
+  std::shared_ptr<void> keep = hold(job);
   calling = &job;
   called_at = Clock::now();
   if (watch_sleeps) to_watch.notify_one();
@@ -176,16 +200,14 @@ void Lane::State::call_one(std::unique_lock<std::mutex>& lock) {
   } else if (mine) {
     end(lock, job, failure ? &*failure : lost ? &*lost : nullptr);
   }
-  lock.unlock();
   if (job.last_) job.keep_.reset();
-  keep.reset();
-  lock.lock();
+  drop(lock, keep);
 }
 
 void Lane::State::wait_for_ends() {
   std::unique_lock lock(mutex);
   for (;;) {
-    to_wait.wait(lock, [&] { return !waiting.empty() || (stopping && threads < 3); });
+    to_wait.wait(lock, [&] { return !waiting.empty() || (stopping && !first && holds == 0); });
     if (waiting.empty()) return;
     for (size_t i = 0; i < waiting.size();)
       if (!look(lock, *waiting[i], i == 0 ? kLookNs : 0)) ++i;
@@ -194,13 +216,17 @@ void Lane::State::wait_for_ends() {
 
 // Looks whether what a job queued has ended. True when the job is out of the list.
 bool Lane::State::look(std::unique_lock<std::mutex>& lock, Job& job, uint64_t timeout_ns) {
-  std::shared_ptr<void> keep = job.keep_;
+  std::shared_ptr<void> keep = hold(job);
   lock.unlock();
   uint32_t reached = 0;
   hrt_status* status = job.wait(timeout_ns, &reached);
   if (!status && reached) status = job.collect();
   lock.lock();
-  if (!status && !reached && !lost) return false;
+  const bool ended = status || reached || lost;
+  if (!ended) {
+    --holds;  // the job has it too
+    return false;
+  }
   progress_at = Clock::now();
   if (claim(job)) {
     std::erase(waiting, &job);
@@ -209,9 +235,7 @@ bool Lane::State::look(std::unique_lock<std::mutex>& lock, Job& job, uint64_t ti
   } else {
     destroy_status(status);
   }
-  lock.unlock();
-  keep.reset();
-  lock.lock();
+  drop(lock, keep);
   return true;
 }
 

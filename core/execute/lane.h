@@ -61,6 +61,8 @@ class Lane {
   // Gives the device up: everything on its way ends with this error now, nothing is posted any more.
   void give_up(const Error& error);
   std::optional<Error> lost() const;
+  // Returns when nothing is on its way, nor held by a thread of the lane's; soon when the device is lost.
+  void settle();
   // Ends the threads as ~Lane does. Returns false when one did not come to its end.
   bool stop();
 

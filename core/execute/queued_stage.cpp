@@ -24,6 +24,8 @@ struct QueuedStage::Step : Lane::Job {
   Queue* queue = nullptr;
   std::string name;
   std::shared_ptr<hrt_context> context;  // runs
+  std::shared_ptr<const Graph> graph;    // that run names
+  std::unique_ptr<Trace> trace;          // what the device reports, until it is known that it is not lost
   hrt_run run{};
   hrt_copy copy{};  // copies
   hrt_point wait_for{}, signal{};
@@ -61,7 +63,7 @@ struct QueuedStage::Step : Lane::Job {
     const uint64_t end_ns = now_ns();
     // Its turn came when the submission before it had ended.
     const uint64_t before = queue->device->busy_until(end_ns);
-    run.trace->add(name, kind, queue->device->name(), run.request, std::max(begin_ns, before), end_ns);
+    trace->add(name, kind, queue->device->name(), run.request, std::max(begin_ns, before), end_ns);
     return context && api().collect ? api().collect(context.get(), &run) : nullptr;
   }
   void ended(const Error* failure) noexcept override { stage->ended(*this, failure); }
@@ -154,10 +156,12 @@ class QueuedStage::Setup {
         [&api, prepared = stage_.prepared_->prepared[step.index]](hrt_context** out) {
           return api.context_create(prepared.get(), out);
         });
-    step.run.graph = compiled.sub.graph.get();
+    step.graph = compiled.sub.graph;
+    step.run.graph = step.graph.get();
     step.run.device = &q.device->name();
     struct Regions {
       std::vector<hrt_region> inputs, outputs;
+      std::vector<std::shared_ptr<hrt_buffer>> buffers;  // that they are in
     };
     const auto regions = std::make_shared<Regions>();
     const auto find = [&](ValueId v, uint32_t slot) {
@@ -167,6 +171,8 @@ class QueuedStage::Setup {
       regions->inputs.push_back(find(compiled.sub.inputs[k], s.inputs[k]));
     for (size_t k = 0; k < s.outputs.size(); ++k)
       regions->outputs.push_back(find(compiled.sub.outputs[k], s.outputs[k]));
+    regions->buffers.push_back(q.arena);
+    for (const auto& [v, buffer] : q.kept) regions->buffers.push_back(buffer);
     q.device->call(step.name, [&api, regions, context = step.context] {
       const hrt_bind_args args{sizeof(hrt_bind_args), regions->inputs.data(), regions->inputs.size(),
                                regions->outputs.data(), regions->outputs.size()};
@@ -266,7 +272,8 @@ void QueuedStage::post(uint32_t index) {
   Step& step = *steps_[index];
   Queue& q = *step.queue;
   step.run.cancel = state_.token.get();
-  step.run.trace = state_.trace;
+  step.trace = state_.trace ? std::make_unique<Trace>() : nullptr;
+  step.run.trace = step.trace.get();
   step.run.request = state_.request;
   step.flags = state_.trace ? HRT_RUN_PROFILE : 0;
   if (!step.context)
@@ -303,6 +310,7 @@ void QueuedStage::ended(Step& step, const Error* failure) noexcept {
     record(std::make_exception_ptr(*error));
   else if (!failure_)
     finish(step.index);
+  if (!error && step.trace) step.trace->move_to(*state_.trace);  // the run, and so its trace, still waits
   if (left_ == 0 || failure_) changed_.notify_all();
 }
 

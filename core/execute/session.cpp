@@ -174,6 +174,7 @@ struct Session::Impl {
   std::function<std::unique_ptr<Graph>()> reload;
   std::mutex recovering;  // held while the model is compiled again
   std::set<std::string> failed;
+  std::set<Device*> used;
   mutable std::mutex mutex;  // of current
   std::shared_ptr<Compiled> current;
   std::atomic<uint32_t> next_request{0};
@@ -189,6 +190,11 @@ struct Session::Impl {
     const Graph& g = *current->graph;
     for (size_t i = 0; i < g.outputs().size(); ++i)
       outputs.push_back({g.output_names()[i], g.value(g.outputs()[i]).type});
+  }
+
+  ~Impl() {
+    // No thread of a device's may be the last to let go of what belongs to several.
+    for (Device* d : used) d->settle();
   }
 
   void find_equal_dims() {
@@ -210,6 +216,7 @@ struct Session::Impl {
       try {
         std::shared_ptr<Compiled> made;
         threads.run([&] { made = std::make_shared<Compiled>(runtime, options, std::move(graph), failed); });
+        used.insert(made->devices.begin(), made->devices.end());
         const std::lock_guard lock(mutex);
         current = std::move(made);
         return;

@@ -54,6 +54,16 @@ void Trace::add(std::string name, std::string category, std::string device, uint
       {std::move(name), std::move(category), std::move(device), thread, request, begin_ns, end_ns});
 }
 
+void Trace::move_to(Trace& other) {
+  std::vector<TraceEvent> events;
+  {
+    const std::lock_guard lock(mutex_);
+    events.swap(events_);
+  }
+  for (TraceEvent& e : events)
+    other.add(std::move(e.name), std::move(e.category), std::move(e.device), e.request, e.begin_ns, e.end_ns);
+}
+
 std::vector<TraceEvent> Trace::events() const {
   const std::lock_guard lock(mutex_);
   auto sorted = events_;

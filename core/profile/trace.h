@@ -28,6 +28,8 @@ class Trace {
   explicit Trace(size_t capacity = 1u << 20);
   void add(std::string name, std::string category, std::string device, uint32_t request, uint64_t begin_ns,
            uint64_t end_ns);
+  // Adds what is here to another, as events of the calling thread, and forgets it.
+  void move_to(Trace& other);
   std::vector<TraceEvent> events() const;  // in order of begin
   uint64_t dropped() const { return dropped_; }
   // The Trace Event format that chrome://tracing and Perfetto read: one process per device, one track per

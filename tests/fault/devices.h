@@ -3,6 +3,7 @@
 // that has the other plugins of the build too.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@ class FaultDevices {
   using Options = std::map<std::string, std::string>;
   // memory: "host", "shared", "device". Before the first call of runtime().
   void add(const std::string& name, const std::string& memory, Options options = {});
+  void set_timeout(std::chrono::milliseconds timeout) { options_.device_timeout = timeout; }  // likewise
   Runtime& runtime();
   // Ends the runtime, which closes the devices and shuts the plugins down.
   void end() { runtime_.reset(); }
