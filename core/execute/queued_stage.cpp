@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/base/checked.h"
 #include "core/plugin/status.h"
@@ -250,7 +251,8 @@ void QueuedStage::run(const RunState& state, std::span<const hrt_value* const> v
   }
   ready_.clear();
   host_step_ = nullptr;
-  if (failure_) std::rethrow_exception(failure_);
+  // Handed over, not shared: a thread of the lane's may be the last to let go of this.
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 // Everything below, up to help, holds the lock.
