@@ -63,8 +63,9 @@ std::string whole_source(const std::string& text, const std::string& variant,
   const char* prelude = find_source("prelude.cl");
   sdk::require(prelude != nullptr, "prelude.cl is not there");
   out += prelude;
-  if (text.find("\nPARAMS(") == std::string::npos) out += "PARAMS(int none_;)\n";
-  return out + with_includes(text);
+  const std::string kernel = with_includes(text);
+  if (kernel.find("\nPARAMS(") == std::string::npos) out += "PARAMS(int none_;)\n";
+  return out + kernel;
 }
 
 std::array<size_t, 3> group_of(std::span<const int32_t> constants, const Caps& caps) {

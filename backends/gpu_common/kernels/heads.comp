@@ -6,14 +6,14 @@
 #include "types.h"
 #include "lengths.h"
 CONSTANT(3, PACKED, 0)  // y[batch][row][head][size]
-CONSTANT(4, PAST, 0)
+CONSTANT(4, CACHE, 0)  // 0: rows are tokens, 1: they begin with the cache, which is past, 2: and is empty
 CONSTANT(5, BIAS, 0)
 CONSTANT(6, ROTATE, 0)     // 1: pairs are half a rotation apart, 2: neighbours
 CONSTANT(7, POSITIONS, 0)  // 0: each token's row, 1: ids of all, 2: the first's id, 3: behind the cache
 CONSTANT(8, LENGTHS, 0)
 CONSTANT(9, COUNTS, 0)
 PARAMS(int n; int heads; int rows; int size; int tokens; int old; int x_at; int x_batch; int x_head; int x_token;
-       int past_at; int bias_at; int pairs; int positions;)
+       int past_at; int bias_at; int pairs; int positions; int keys;)
 
 #define X(e) (LD(x, at + (e)) + (BIAS != 0 ? LD(bias, p.bias_at + head * p.size + (e)) : 0.0f))
 
@@ -39,11 +39,12 @@ BODY
     const int of_batch = line / (p.heads * p.rows);
     const int head = PACKED != 0 ? line % p.heads : line / p.rows % p.heads;
     const int row = PACKED != 0 ? line / p.heads % p.rows : line % p.rows;
-    REACH(of_batch, p.old, p.rows, p.tokens, first, count, keys)
-    const int token = row - first;
+    REACH(of_batch, p.old, p.keys, p.tokens, first, count, keys)
+    const int token = CACHE == 0 ? row : row - first;
+    if (CACHE == 0) count = p.tokens;
     float v = 0.0f;
     if (token < 0) {
-      if (PAST != 0 && row < p.old) v = LD(past, p.past_at + ((of_batch * p.heads + head) * p.old + row) * p.size + e);
+      if (CACHE == 1 && row < p.old) v = LD(past, p.past_at + ((of_batch * p.heads + head) * p.old + row) * p.size + e);
     } else if (token < count) {
       const int at = p.x_at + of_batch * p.x_batch + head * p.x_head + token * p.x_token;
       v = X(e);

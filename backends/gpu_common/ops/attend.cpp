@@ -30,14 +30,16 @@ void emit_heads(Emit& emit, const HeadRows& r, Ref y) {
   const Rotation turn = r.rotation.value_or(Rotation{});
   Call call = element_call("heads", type_variant(r.dtype), n);
   call.constants = {r.packed,
-                    r.past != HRT_NONE,
+                    r.past != HRT_NONE ? 1
+                    : r.cached         ? 2
+                                       : 0,
                     r.bias != HRT_NONE,
                     r.rotation ? (turn.interleaved ? 2 : 1) : 0,
                     turn.positions,
                     r.lengths.kind,
                     r.lengths.counts != HRT_NONE};
-  push_ints(call, {n, r.heads, r.rows, r.size, r.tokens, r.old, r.x.at, r.x.batch, r.x.head, r.x.token, r.past_at,
-                   r.bias_at, turn.pairs, turn.limit});
+  push_ints(call, {n, r.heads, r.rows, r.size, r.tokens, r.old, r.x.at, r.x.batch, r.x.head, r.x.token,
+                   r.past_at, r.bias_at, turn.pairs, turn.limit, r.keys});
   const Ref x = r.x.ref;
   call.buffers = {x,
                   bound(r.past, x),
@@ -64,11 +66,11 @@ namespace {
 // What kernels/attend.h is told: its constants and push words, and its buffers.
 void tell(Call& call, const Attend& a, Ref otherwise) {
   const int32_t mask = a.mask.ref == HRT_NONE ? 0 : a.mask.keeps ? 2 : 1;
-  for (const int32_t c : {int32_t(a.lengths.kind), int32_t(a.lengths.counts != HRT_NONE), int32_t(a.causal), mask,
-                          int32_t(a.padding.kind), int32_t(a.cap > 0), int32_t(a.sink_kind)})
+  for (const int32_t c : {int32_t(a.lengths.kind), int32_t(a.lengths.counts != HRT_NONE), int32_t(a.causal),
+                          mask, int32_t(a.padding.kind), int32_t(a.cap > 0), int32_t(a.sink_kind)})
     call.constants.push_back(c);
-  push_ints(call, {a.queries, a.heads, a.keys, a.past, a.left, a.right, a.mask.batch, a.mask.head, a.mask.query,
-                   a.mask.keys, a.padding.batch, a.padding.query, a.batch});
+  push_ints(call, {a.queries, a.heads, a.keys, a.past, a.left, a.right, a.mask.batch, a.mask.head,
+                   a.mask.query, a.mask.keys, a.padding.batch, a.padding.query, a.batch});
   call.push.push_back(push_float(a.cap));
   call.push.push_back(push_float(a.padding.filter));
   for (const Ref ref : {a.mask.ref, a.padding.ref, a.lengths.keys, a.lengths.counts, a.sink})
@@ -143,7 +145,8 @@ void emit_by_products(Emit& emit, const Attend& a) {
 }  // namespace
 
 void emit_attend(Emit& emit, const Attend& a) {
-  require(a.kv_heads > 0 && a.heads % a.kv_heads == 0, a.heads, " heads of queries for ", a.kv_heads, " of keys");
+  require(a.kv_heads > 0 && a.heads % a.kv_heads == 0, a.heads, " heads of queries for ", a.kv_heads,
+          " of keys");
   if (sdk::element_count(Dims{a.batch, a.heads, a.queries}) == 0) return;
   emit_by_products(emit, a);
 }
@@ -155,8 +158,8 @@ Ref floats_in(Emit& emit, size_t i) {
 Attend::Mask mask_in(Emit& emit, size_t i, const Attend& a) {
   const Operand& t = emit.in()[i];
   const Dims outer{a.batch, a.heads, a.queries};
-  require(t.rank() >= 1 && t.rank() <= 4 && t.dims.back() <= a.keys, "a mask of shape ", t.dims, " for ", outer, " and ",
-          a.keys, " keys");
+  require(t.rank() >= 1 && t.rank() <= 4 && t.dims.back() <= a.keys, "a mask of shape ", t.dims, " for ",
+          outer, " and ", a.keys, " keys");
   std::array<int64_t, 3> strides{};
   int64_t stride = t.dims.back();
   for (size_t d = 3, from = t.dims.size() - 1; from-- > 0; stride *= t.dims[from]) {
@@ -170,10 +173,12 @@ Attend::Mask mask_in(Emit& emit, size_t i, const Attend& a) {
 std::string one_float_type(const Node& node, const Caps& caps, std::span<const size_t> inputs) {
   const Graph graph(node.graph());
   const hrt_dtype type = graph.value(node.output(0)).dtype();
-  if (type != HRT_FLOAT32 && type != HRT_FLOAT16) return sdk::cat("dtype ", dtype_name(type), " of the output");
+  if (type != HRT_FLOAT32 && type != HRT_FLOAT16)
+    return sdk::cat("dtype ", dtype_name(type), " of the output");
   for (const size_t i : inputs)
     if (node.has_input(i) && graph.value(node.input(i)).dtype() != type)
-      return sdk::cat("dtype ", dtype_name(graph.value(node.input(i)).dtype()), " of an input beside ", dtype_name(type));
+      return sdk::cat("dtype ", dtype_name(graph.value(node.input(i)).dtype()), " of an input beside ",
+                      dtype_name(type));
   return storable(type, caps);
 }
 

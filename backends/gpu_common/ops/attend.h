@@ -14,7 +14,7 @@ struct Heads {
   Ref ref = 0;
   int64_t at = 0, batch = 0, head = 0, token = 0;
 };
-Heads by_heads(Ref ref, int64_t heads, int64_t tokens, int64_t size);     // (batch, heads, tokens, size)
+Heads by_heads(Ref ref, int64_t heads, int64_t tokens, int64_t size);      // (batch, heads, tokens, size)
 Heads packed_heads(Ref ref, int64_t heads, int64_t tokens, int64_t size);  // (batch, tokens, heads * size)
 
 // How far the sequences of a batch reach: kernels/lengths.h.
@@ -42,6 +42,8 @@ struct HeadRows {
   int64_t bias_at = 0;
   std::optional<Rotation> rotation = {};
   Lengths lengths = {};
+  int64_t keys = 0;     // that lengths may say, at most
+  bool cached = false;  // y begins with the cache, even if that is empty
   bool packed = false;
 };
 void emit_heads(Emit& emit, const HeadRows& rows, Ref y);

@@ -39,7 +39,8 @@ struct Tokens {
       rows = by_heads(ref, heads, tokens, size);
       return;
     }
-    require(d.size() == 3 && given > 0 && d[2] % given == 0, "an input of shape ", d, " for ", given, " heads");
+    require(d.size() == 3 && given > 0 && d[2] % given == 0, "an input of shape ", d, " for ", given,
+            " heads");
     heads = given, tokens = d[1], size = d[2] / given;
     rows = packed_heads(ref, heads, tokens, size);
   }
@@ -72,7 +73,8 @@ void emit_attention(Emit& emit, const Attributes& at) {
   require(k.tokens == v.tokens && k.heads == v.heads && k.size == q.size, "Q, K and V of shapes ",
           emit.in()[kQ].dims, ", ", emit.in()[kK].dims, " and ", emit.in()[kV].dims);
   require(emit.has_in(kPastKey) == emit.has_in(kPastValue), "past_key and past_value go together");
-  const int64_t past = emit.has_in(kPastKey) && emit.in()[kPastKey].rank() == 4 ? emit.in()[kPastKey].dims[2] : 0;
+  const int64_t past =
+      emit.has_in(kPastKey) && emit.in()[kPastKey].rank() == 4 ? emit.in()[kPastKey].dims[2] : 0;
   Attend a{.dtype = emit.out()[0].dtype,
            .batch = emit.in()[kQ].dims[0],
            .heads = q.heads,
@@ -96,7 +98,8 @@ void emit_attention(Emit& emit, const Attributes& at) {
   a.right = at.right;
   if (emit.has_in(kMask)) a.mask = mask_in(emit, kMask, a);
   if (emit.has_in(kNonpad)) {
-    require(emit.in()[kNonpad].dims == Dims{a.batch}, "nonpad_kv_seqlen does not have one entry per batch item");
+    require(emit.in()[kNonpad].dims == Dims{a.batch},
+            "nonpad_kv_seqlen does not have one entry per batch item");
     require(past == 0, "nonpad_kv_seqlen and past_key exclude each other");
     a.lengths = {Lengths::kKeys, emit.in_ref(kNonpad), HRT_NONE};
   }

@@ -27,8 +27,8 @@ Attend::Padding padding_in(Emit& emit, size_t i, const Attend& a, float filter) 
     return p;
   }
   const bool by_query = d.size() == 3;
-  require(d == (by_query ? Dims{a.batch, a.queries, a.keys} : Dims{a.batch, a.keys}), "a mask of shape ", d, " for ",
-          Dims{a.batch, a.queries, a.keys});
+  require(d == (by_query ? Dims{a.batch, a.queries, a.keys} : Dims{a.batch, a.keys}), "a mask of shape ", d,
+          " for ", Dims{a.batch, a.queries, a.keys});
   p.kind = Attend::Padding::kKeys;
   p.query = by_query ? a.keys : 0;
   p.batch = a.keys * (by_query ? a.queries : 1);
@@ -38,8 +38,8 @@ Attend::Padding padding_in(Emit& emit, size_t i, const Attend& a, float filter) 
 // attention_bias: four dims, of which the first two may be 1.
 Attend::Mask bias_in(Emit& emit, size_t i, const Attend& a, int64_t keys) {
   const Dims& d = emit.in()[i].dims;
-  require(d.size() == 4 && d[2] == a.queries && d[3] == keys, "attention_bias of shape ", d, " for ", a.queries,
-          " queries and ", keys, " keys");
+  require(d.size() == 4 && d[2] == a.queries && d[3] == keys, "attention_bias of shape ", d, " for ",
+          a.queries, " queries and ", keys, " keys");
   return mask_in(emit, i, a);
 }
 
@@ -67,8 +67,8 @@ struct Attributes {
 
 Dims hidden_sizes(const Attributes& at, int64_t columns) {
   const Dims sizes = at.sizes.empty() ? Dims(3, columns / 3) : at.sizes;
-  require(sizes.size() == 3 && sizes[0] == sizes[1] && sizes[0] + sizes[1] + sizes[2] == columns, "hidden sizes of ",
-          sizes, " for weights with ", columns, " columns");
+  require(sizes.size() == 3 && sizes[0] == sizes[1] && sizes[0] + sizes[1] + sizes[2] == columns,
+          "hidden sizes of ", sizes, " for weights with ", columns, " columns");
   for (const int64_t s : sizes)
     require(s > 0 && s % at.heads == 0, "a hidden size of ", s, " for ", at.heads, " heads");
   return sizes;
@@ -77,9 +77,10 @@ Dims hidden_sizes(const Attributes& at, int64_t columns) {
 // Queries, keys and values of all tokens, one row each.
 Ref project(Emit& emit) {
   const Operand &x = emit.in()[kInput], &w = emit.in()[kWeights];
-  require(x.rank() == 3 && w.rank() == 2 && x.dims[2] == w.dims[0], "input of shape ", x.dims, " and weights of ",
-          w.dims);
-  require(!emit.has_in(kBias) || emit.in()[kBias].dims == Dims{w.dims[1]}, "the bias does not fit the weights");
+  require(x.rank() == 3 && w.rank() == 2 && x.dims[2] == w.dims[0], "input of shape ", x.dims,
+          " and weights of ", w.dims);
+  require(!emit.has_in(kBias) || emit.in()[kBias].dims == Dims{w.dims[1]},
+          "the bias does not fit the weights");
   Product p;
   p.dtype = x.dtype;
   p.m = x.dims[0] * x.dims[1];
@@ -99,11 +100,13 @@ void emit_attention(Emit& emit, const Attributes& at) {
   const int64_t batch = x.dims[0], tokens = x.dims[1], columns = w.dims[1];
   const Dims sizes = hidden_sizes(at, columns);
   const bool has_past = emit.has_in(kPast);
-  const int64_t old = has_past && emit.in()[kPast].rank() == 5 ? emit.in()[kPast].dims[3] : 0, total = old + tokens;
+  const int64_t old = has_past && emit.in()[kPast].rank() == 5 ? emit.in()[kPast].dims[3] : 0,
+                total = old + tokens;
   const int64_t size = sizes[0] / at.heads, value_size = sizes[2] / at.heads;
   require(!has_past || emit.in()[kPast].dims == Dims{2, batch, at.heads, old, size}, "past of shape ",
           has_past ? emit.in()[kPast].dims : Dims());
-  require(size == value_size || (!has_past && !wants(emit, 1)), "past and present need keys as large as values");
+  require(size == value_size || (!has_past && !wants(emit, 1)),
+          "past and present need keys as large as values");
 
   const Ref rows = project(emit);
   int64_t column = 0, past_at = 0;
@@ -159,7 +162,18 @@ Compiled compile(const Node& node, Uploads&) {
 
 namespace multi_head {
 
-enum : size_t { kQuery, kKey, kValue, kBias, kMask, kAttentionBias, kPastKey, kPastValue, kPastLength, kBeams };
+enum : size_t {
+  kQuery,
+  kKey,
+  kValue,
+  kBias,
+  kMask,
+  kAttentionBias,
+  kPastKey,
+  kPastValue,
+  kPastLength,
+  kBeams
+};
 
 std::string supports(const Node& node, const Caps& caps) {
   if (node.has_input(kPastLength)) return "input past_sequence_length";
@@ -244,7 +258,8 @@ void emit_attention(Emit& emit, const Attributes& at) {
            .size = l.size,
            .value_size = l.value_size};
   // Rows where they are when nothing is done to them and products can read them, else written by heads.
-  const auto rows = [&](const Heads& x, int64_t tokens, int64_t size, int64_t bias_at, bool cached, size_t past) {
+  const auto rows = [&](const Heads& x, int64_t tokens, int64_t size, int64_t bias_at, bool cached,
+                        size_t past) {
     const bool wanted = cached && wants(emit, past - kPastKey + 1), add = has_bias && !(cached && l.finished);
     if (!wanted && !add && x.at == 0 && !(cached && has_past)) return x;
     HeadRows r{.dtype = a.dtype, .batch = a.batch, .heads = a.heads, .tokens = tokens, .size = size, .x = x};
@@ -321,8 +336,10 @@ std::string supports(const Node& node, const Caps& caps) {
     if (node.s(name, "NONE") != "NONE") return cat("attribute ", name, " = ", node.s(name));
   if (node.has_input(kQueryNorm) || node.has_input(kKeyNorm)) return "input q_norm_weight";
   const int64_t heads = node.i("num_heads"), kv_heads = node.i("kv_num_heads");
-  if (heads <= 0 || kv_heads <= 0 || heads % kv_heads) return cat(heads, " heads of queries for ", kv_heads, " of keys");
-  constexpr size_t kFloats[] = {kQuery, kKey, kValue, kPastKey, kPastValue, kCos, kSin, kAttentionBias, kSink};
+  if (heads <= 0 || kv_heads <= 0 || heads % kv_heads)
+    return cat(heads, " heads of queries for ", kv_heads, " of keys");
+  constexpr size_t kFloats[] = {kQuery, kKey, kValue,         kPastKey, kPastValue,
+                                kCos,   kSin, kAttentionBias, kSink};
   return one_float_type(node, caps, kFloats);
 }
 
@@ -363,20 +380,22 @@ void emit_attention(Emit& emit, const Attributes& at) {
            .size = q[2] / all,
            .value_size = q[2] / all};
   const Dims kv{a.batch, a.queries, a.kv_heads * a.size};
-  require(packed == !emit.has_in(kValue) && (packed || (emit.in()[kKey].dims == kv && emit.in()[kValue].dims == kv)),
+  require(packed == !emit.has_in(kValue) &&
+              (packed || (emit.in()[kKey].dims == kv && emit.in()[kValue].dims == kv)),
           "key and value do not have the shape ", kv);
   require(emit.has_in(kPastKey) == emit.has_in(kPastValue), "past_key and past_value go together");
   const bool has_past = emit.has_in(kPastKey);
   const int64_t old = has_past && emit.in()[kPastKey].rank() == 4 ? emit.in()[kPastKey].dims[2] : 0;
   // Without a cache that somebody wants, there is room for everything.
   a.keys = wants(emit, 1) ? emit.out()[1].dims[2] : wants(emit, 2) ? emit.out()[2].dims[2] : old + a.queries;
-  require(a.keys >= old && a.keys <= old + a.queries, "a cache of ", a.keys, " rows with a past of ", old, " and ",
-          a.queries, " tokens");
+  require(a.keys >= old && a.keys <= old + a.queries, "a cache of ", a.keys, " rows with a past of ", old,
+          " and ", a.queries, " tokens");
   require(emit.in()[kLengths].dims.size() >= 1 && emit.in()[kLengths].count() == a.batch,
           "seqlens_k does not have one entry per batch item");
   a.lengths = {Lengths::kLastKey, emit.in_ref(kLengths), HRT_NONE};
   if (emit.has_in(kQueryLengths)) {
-    require(emit.in()[kQueryLengths].count() == a.batch, "query_seqlens does not have one entry per batch item");
+    require(emit.in()[kQueryLengths].count() == a.batch,
+            "query_seqlens does not have one entry per batch item");
     a.lengths.counts = emit.in_ref(kQueryLengths);
   }
   std::optional<Rotation> turn;
@@ -384,15 +403,18 @@ void emit_attention(Emit& emit, const Attributes& at) {
 
   // The rows of `heads` heads: the queries as they come, keys and values behind those of the cache.
   const auto rows = [&](size_t input, int64_t first, int64_t heads, size_t past, bool turned) {
-    const Heads x = packed || input == kQuery
-                        ? Heads{emit.in_ref(kQuery), first * a.size, a.queries * all * a.size, a.size, all * a.size}
-                        : packed_heads(emit.in_ref(input), heads, a.queries, a.size);
+    const Heads x = packed || input == kQuery ? Heads{emit.in_ref(kQuery), first * a.size,
+                                                      a.queries * all * a.size, a.size, all * a.size}
+                                              : packed_heads(emit.in_ref(input), heads, a.queries, a.size);
     const bool cached = input != kQuery;
-    HeadRows r{.dtype = a.dtype, .batch = a.batch, .heads = heads, .tokens = a.queries, .size = a.size, .x = x};
+    HeadRows r{
+        .dtype = a.dtype, .batch = a.batch, .heads = heads, .tokens = a.queries, .size = a.size, .x = x};
     r.rows = a.queries;
     if (turned) r.rotation = turn;
     if (!cached && !turned) return x;
     r.lengths = a.lengths;
+    r.keys = a.keys;
+    r.cached = cached;
     if (cached) {
       r.rows = a.keys;
       r.old = old;
@@ -416,7 +438,8 @@ void emit_attention(Emit& emit, const Attributes& at) {
   a.cap = at.cap;
   a.causal = at.causal;
   a.left = at.window > 0 ? at.window - 1 : -1;
-  if (emit.has_in(kAttentionBias)) a.mask = bias_in(emit, kAttentionBias, a, emit.in()[kAttentionBias].dims.back());
+  if (emit.has_in(kAttentionBias))
+    a.mask = bias_in(emit, kAttentionBias, a, emit.in()[kAttentionBias].dims.back());
   if (emit.has_in(kSink)) {
     require(emit.in()[kSink].dims == Dims{a.heads}, "head_sink of shape ", emit.in()[kSink].dims);
     a.sink_kind = Attend::kOfHead;

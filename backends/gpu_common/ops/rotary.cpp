@@ -14,7 +14,8 @@ struct Attributes {
 std::string supports(const Node& node, const Caps& caps) {
   const bool microsoft = node.is("RotaryEmbedding", "com.microsoft");
   if (node.i("is_packed_batching")) return "attribute is_packed_batching = 1";
-  const std::array<size_t, 3> floats = microsoft ? std::array<size_t, 3>{0, 2, 3} : std::array<size_t, 3>{0, 1, 2};
+  const std::array<size_t, 3> floats =
+      microsoft ? std::array<size_t, 3>{0, 2, 3} : std::array<size_t, 3>{0, 1, 2};
   return one_float_type(node, caps, floats);
 }
 
@@ -45,8 +46,8 @@ HeadRows rows_of(Emit& emit, const Attributes& at, int64_t cache) {
 void emit_rotary(Emit& emit, const Attributes& at) {
   const size_t tables = at.microsoft ? 2 : 1, ids = at.microsoft ? 1 : 3;
   const Operand& cosines = emit.in()[tables];
-  require(cosines.rank() >= 2 && cosines.dims == emit.in()[tables + 1].dims, "cos_cache of shape ", cosines.dims,
-          " and sin_cache of ", emit.in()[tables + 1].dims);
+  require(cosines.rank() >= 2 && cosines.dims == emit.in()[tables + 1].dims, "cos_cache of shape ",
+          cosines.dims, " and sin_cache of ", emit.in()[tables + 1].dims);
   Rotation turn{.cosines = emit.in_ref(tables),
                 .sines = emit.in_ref(tables + 1),
                 .pairs = cosines.dims.back(),
@@ -54,8 +55,8 @@ void emit_rotary(Emit& emit, const Attributes& at) {
                 .interleaved = at.interleaved};
   HeadRows r = rows_of(emit, at, 2 * turn.pairs);
   const int64_t rotated = at.rotated ? at.rotated : r.size;
-  require(2 * turn.pairs == rotated && rotated <= r.size, "a cache of ", cosines.dims, " to turn ", rotated, " of ",
-          r.size, " elements");
+  require(2 * turn.pairs == rotated && rotated <= r.size, "a cache of ", cosines.dims, " to turn ", rotated,
+          " of ", r.size, " elements");
   if (emit.has_in(ids)) {
     const Dims& d = emit.in()[ids].dims;
     const bool each = d == Dims{r.batch, r.tokens};
@@ -63,7 +64,8 @@ void emit_rotary(Emit& emit, const Attributes& at) {
     turn.positions = each ? Rotation::kIds : Rotation::kFirstId;
     turn.ids = emit.in_ref(ids);
   } else {
-    require(turn.limit == r.batch * r.tokens, "a cache of ", cosines.dims, " for ", r.batch * r.tokens, " tokens");
+    require(turn.limit == r.batch * r.tokens, "a cache of ", cosines.dims, " for ", r.batch * r.tokens,
+            " tokens");
   }
   r.rotation = turn;
   emit_heads(emit, r, emit.out_ref(0));
