@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/gpu_common/ops/attend.h"
 
+#include <algorithm>
+
 #include "backends/gpu_common/ops/cast.h"
 #include "backends/gpu_common/ops/product.h"
 #include "backends/gpu_common/ops/rows.h"
@@ -8,6 +10,8 @@
 
 namespace hrt::gpu {
 namespace {
+
+constexpr int64_t kVector = 4;
 
 Ref bound(Ref ref, Ref otherwise) { return ref != HRT_NONE ? ref : otherwise; }
 
@@ -142,13 +146,72 @@ void emit_by_products(Emit& emit, const Attend& a) {
             {to.batch, to.head, to.token, 1}});
 }
 
+// A tensor's rows as rows of whole vectors of floats, zero behind their ends; strides count vectors.
+Heads in_vectors(Emit& emit, const Attend& a, const Heads& h, int64_t heads, int64_t tokens, int64_t size) {
+  const int64_t strides = h.at | h.batch | h.head | h.token | size;
+  if (a.dtype == HRT_FLOAT32 && strides % kVector == 0)
+    return {h.ref, h.at / kVector, h.batch / kVector, h.head / kVector, h.token / kVector};
+  require(h.at == 0, "rows that do not begin with their tensor");
+  const int64_t width = round_up(size, kVector), n = sdk::element_count(Dims{a.batch, heads, tokens, width});
+  Call call = element_call("gemm_pack", type_variant(a.dtype), n);
+  push_ints(call, {n, width, 1, tokens, size, tokens, 1, h.token, a.batch, heads, 0, h.batch, h.head});
+  const Ref to = emit.scratch(uint64_t(n) * sizeof(float));
+  call.buffers = {h.ref, to};
+  call.writes = 2;
+  emit.dispatch(std::move(call));
+  return by_heads(to, heads, tokens, width / kVector);
+}
+
+// Key by key, without all scores.
+void emit_online(Emit& emit, const Attend& a) {
+  constexpr int64_t kMostValues = 16, kQueries = 4;  // vectors, rows in registers
+  require(a.show == Attend::kNothing, "no kernel shows scores that it never has");
+  const Heads q = in_vectors(emit, a, a.q, a.heads, a.queries, a.size),
+              k = in_vectors(emit, a, a.k, a.kv_heads, a.keys, a.size),
+              v = in_vectors(emit, a, a.v, a.kv_heads, a.keys, a.value_size);
+  const int64_t queries = a.queries >= kQueries ? kQueries : 1, values = ceil_div(a.value_size, kVector);
+  const int64_t in_registers = std::min(values, kMostValues), blocks = ceil_div(a.queries, queries);
+  push_int(sdk::element_count(Dims{a.batch, a.heads, a.queries, a.value_size}));
+  Call call;
+  call.kernel = "attention";
+  call.variant = type_variant(a.dtype);
+  call.constants = {int32_t(queries)};
+  call.buffers = {q.ref, k.ref, v.ref};
+  tell(call, a, q.ref);
+  call.constants.push_back(int32_t(in_registers));
+  call.buffers.push_back(a.y);
+  call.writes = 1u << 8;
+  const Heads y = a.packed ? packed_heads(a.y, a.heads, a.queries, a.value_size)
+                           : by_heads(a.y, a.heads, a.queries, a.value_size);
+  push_ints(call, {blocks, a.heads / a.kv_heads, ceil_div(a.size, kVector)});
+  for (const Heads* h : {&q, &k, &v}) push_ints(call, {h->batch, h->head, h->token});
+  push_ints(call, {y.head, y.token, a.value_size});
+  call.push.push_back(push_float(a.scale));
+  call.group = {emit.caps().is_cpu ? 8U : 64U, 1, 1};
+  call.threads = {a.batch * a.heads * blocks, 1, ceil_div(values, in_registers)};
+  call.linear = true;
+  emit.dispatch(std::move(call));
+}
+
 }  // namespace
 
 void emit_attend(Emit& emit, const Attend& a) {
   require(a.kv_heads > 0 && a.heads % a.kv_heads == 0, a.heads, " heads of queries for ", a.kv_heads,
           " of keys");
   if (sdk::element_count(Dims{a.batch, a.heads, a.queries}) == 0) return;
-  emit_by_products(emit, a);
+  const Emit::Way products = [&a](Emit& e) { emit_by_products(e, a); },
+                  online = [&a](Emit& e) { emit_online(e, a); };
+  if (a.show) return products(emit);
+  // Few queries make products of few rows; many scores are slow to write and to read again, or do not fit.
+  constexpr int64_t kFewQueries = 16, kManyScores = 8 << 20;
+  const int64_t scores = sdk::element_count(Dims{a.batch, a.heads, a.queries, a.keys});
+  const uint64_t most = emit.caps().max_span_bytes;
+  if (most > 0 && uint64_t(scores) > most / sizeof(float)) return online(emit);
+  const bool first = a.queries < kFewQueries || scores > kManyScores;
+  const std::array ways = first ? std::array{online, products} : std::array{products, online};
+  emit.fastest(sdk::cat(Dims{a.batch, a.heads, a.kv_heads, a.queries, a.keys, a.size, a.value_size}, " ",
+                        dtype_name(a.dtype)),
+               ways);
 }
 
 Ref floats_in(Emit& emit, size_t i) {
