@@ -3,6 +3,7 @@
 // constant b is packed where the kernel wants it so.
 // https://onnx.ai/onnx/operators/onnx__Gemm.html, onnx__MatMul.html
 #include "backends/gpu_common/ops/product.h"
+#include "backends/gpu_common/ops/stack.h"
 
 namespace hrt::gpu {
 namespace {
@@ -13,45 +14,6 @@ struct Attributes {
   Epilogue e;
   std::optional<size_t> weight;  // b, packed
 };
-
-// A tensor as a stack of matrices; vectors get a dim of 1.
-struct Stack {
-  Dims batch;
-  int64_t rows, cols, row, col;
-
-  Stack(Dims dims, bool left, bool transposed) {
-    if (dims.size() == 1) dims.insert(left ? dims.begin() : dims.end(), 1);
-    require(dims.size() >= 2, "a factor without dims");
-    cols = dims.back();
-    rows = dims[dims.size() - 2];
-    row = cols;
-    col = 1;
-    batch.assign(dims.begin(), dims.end() - 2);
-    if (!transposed) return;
-    std::swap(rows, cols);
-    std::swap(row, col);
-  }
-  int64_t elements() const { return rows * cols; }
-};
-
-Dims broadcast(const Dims& a, const Dims& b) {
-  const Dims &longer = a.size() < b.size() ? b : a, &shorter = a.size() < b.size() ? a : b;
-  Dims out = longer;
-  for (size_t i = 0; i < shorter.size(); ++i) {
-    int64_t& d = out[out.size() - 1 - i];
-    const int64_t other = shorter[shorter.size() - 1 - i];
-    require(d == other || d == 1 || other == 1, "batches ", a, " and ", b, " do not broadcast");
-    if (d == 1) d = other;
-  }
-  return out;
-}
-
-// Aligns merged dims to the three that kernels know.
-Batch aligned(const Dims& d, int64_t filler, int64_t factor) {
-  Batch to{filler, filler, filler};
-  for (size_t i = 0; i < d.size(); ++i) to[3 - d.size() + i] = d[i] * factor;
-  return to;
-}
 
 Strided matrix_c(Emit& emit, int64_t m, int64_t n) {
   const Dims& d = emit.in()[2].dims;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/gpu_common/ops/product.h"
 
+#include "backends/gpu_common/ops/stack.h"
+
 namespace hrt::gpu {
 namespace {
 
@@ -19,22 +21,6 @@ void check_reach(const Product& p) {
   push_int(sdk::element_count(Dims{count_of(p.dims), p.m, p.n}));
   push_int(sdk::element_count(Dims{count_of(p.dims), p.m, p.k}));
   push_int(sdk::element_count(Dims{count_of(p.dims), p.k, p.n}));
-}
-
-// Dims of an operand's own matrices, and strides that count them.
-struct Matrices {
-  Batch dims, strides;
-};
-Matrices own_matrices(const Batch& dims, const Batch& element_strides) {
-  Matrices m{{1, 1, 1}, {}};
-  int64_t stride = 1;
-  for (size_t d = 3; d-- > 0;) {
-    if (element_strides[d] == 0) continue;
-    m.dims[d] = dims[d];
-    m.strides[d] = stride;
-    stride *= dims[d];
-  }
-  return m;
 }
 
 struct Packing {

@@ -20,7 +20,15 @@ enum class Reduction : int32_t {  // OP of kernels/reduce.comp
   kLp
 };
 
-// Output 0 becomes input 0, which has these dims, reduced over the axes that are marked. order: of kLp.
-void emit_reduction(Emit& e, Reduction op, const Dims& dims, const std::vector<bool>& reduced, float order);
+struct Reduced {
+  Ref ref;
+  hrt_dtype dtype;
+  Dims dims;
+};
+// y becomes x reduced over the axes that are marked. order: of kLp.
+void emit_reduction(Emit& e, Reduction op, const Reduced& x, const std::vector<bool>& reduced, Ref y,
+                    float order = 0);
+// The same of input 0, into output 0.
+void emit_reduction(Emit& e, Reduction op, const std::vector<bool>& reduced, float order);
 
 }  // namespace hrt::gpu

@@ -55,7 +55,7 @@ Compiled reduce_compile(const Node& node, Uploads&) {
     const Dims axes = e.has_in(1) ? e.in()[1].known_ints() : Dims();
     std::vector<bool> reduced(x.dims.size(), axes.empty() && !noop);
     for (const int64_t axis : axes) reduced[checked_axis(axis, x.rank())] = true;
-    emit_reduction(e, op, x.dims, reduced, 0);
+    emit_reduction(e, op, reduced, 0);
   };
   return c;
 }
@@ -108,7 +108,9 @@ Compiled scan_compile(const Node& node, Uploads&) {
 }  // namespace
 
 // The dims as alternating kept and reduced ones, neighbours of a kind merged.
-void emit_reduction(Emit& e, Reduction op, const Dims& dims, const std::vector<bool>& reduced, float order) {
+void emit_reduction(Emit& e, Reduction op, const Reduced& x, const std::vector<bool>& reduced, Ref y,
+                    float order) {
+  const Dims& dims = x.dims;
   constexpr size_t kMostAxes = 4;  // of the kernel
   struct Axes {
     Dims sizes, strides;  // innermost first
@@ -132,7 +134,7 @@ void emit_reduction(Emit& e, Reduction op, const Dims& dims, const std::vector<b
     unsupported("a reduction of shape ", dims, " over more than ", kMostAxes, " separate groups of axes");
   const bool contiguous = !gone.strides.empty() && gone.strides[0] == 1;
   const int32_t lanes = row_lanes(e.caps(), rows, n, contiguous);
-  Call call = row_call(e.caps(), "reduce", type_variant(e.in()[0].dtype), lanes, rows);
+  Call call = row_call(e.caps(), "reduce", type_variant(x.dtype), lanes, rows);
   call.push = {push_int(rows), push_int(n), push_float(order)};
   for (Axes* a : {&kept, &gone}) {
     if (a->sizes.empty()) *a = {{1}, {0}};
@@ -144,9 +146,14 @@ void emit_reduction(Emit& e, Reduction op, const Dims& dims, const std::vector<b
     }
   }
   call.constants.insert(call.constants.begin() + 1, int32_t(op));
-  call.buffers = {e.in_ref(0), e.out_ref(0)};
+  call.buffers = {x.ref, y};
   call.writes = 2;
   e.dispatch(std::move(call));
+}
+
+void emit_reduction(Emit& e, Reduction op, const std::vector<bool>& reduced, float order) {
+  const Operand& x = e.in()[0];
+  emit_reduction(e, op, {e.in_ref(0), x.dtype, x.dims}, reduced, e.out_ref(0), order);
 }
 
 std::span<const Op> reduce_ops() {

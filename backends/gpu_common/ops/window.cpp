@@ -68,9 +68,9 @@ Window WindowAttrs::resolve_transposed(const Dims3& in, const Dims3& out, const 
   return w;
 }
 
-std::string window_refusal(const Node& node) {
+std::string window_refusal(const Node& node, size_t weights) {
   const Graph graph(node.graph());
-  const Value x = graph.value(node.input(0)), w = graph.value(node.input(1));
+  const Value x = graph.value(node.input(0)), w = graph.value(node.input(weights));
   if (!x.ranked()) return "rank of the input is not known";
   if (x.rank() < 3 || x.rank() > 5) return sdk::cat(x.rank() - 2, " spatial dims");
   if (!w.ranked() || !sdk::all_numbers(w.dims())) return "shape of the weights is not known";

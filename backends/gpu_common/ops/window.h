@@ -40,7 +40,7 @@ struct WindowAttrs {
   bool sized_;  // output_shape decides the pads
 };
 
-// Why rank or attributes cannot be taken ("4 spatial dims"), or "".
-std::string window_refusal(const Node& node);
+// Why rank or attributes cannot be taken ("4 spatial dims"), or "". weights: which input they are.
+std::string window_refusal(const Node& node, size_t weights = 1);
 
 }  // namespace hrt::gpu

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products of matrices of bytes, sum of (a - a's zero point) (b - b's), exact in 32 bits; then as integers (i32),
+// as floats (f32 f16: times scales, plus a bias), or quantised (u8). Operands as qgemm_pack makes them. An
+// invocation has PANELS x 4 rows and 4 columns in registers. Zero points are taken out behind the sum:
+// sum of a b - za sum of b - zb sum of a + k za zb. Included by qgemm.comp, and by a kernel that has
+// dot4(word, word, sum) in hardware.
+#include "types.h"
+CONSTANT(3, PANELS, 2)
+CONSTANT(4, A_ZERO, 0)   // 0: zero; 1: from za, which has a sign; 2: from za, which has none; 3: 128 below zero
+CONSTANT(5, B_ZERO, 0)
+CONSTANT(6, BIAS, 0)     // 1: integers, before the scale; 2: floats, behind it
+CONSTANT(7, Y_ZERO, 0)   // 1: with a sign, 2: without; 3, 4: the same where there is no zero point
+PARAMS(int m; int n; int k; int k4; int n4; int panels; int dims[2]; int a_batch[3]; int b_batch[3]; int za_row;
+       int za_matrix; int zb_column; int zb_matrix; int sa_row; int sa_matrix; int sb_column; int sb_matrix;
+       int bias_row; int bias_column; float alpha;)
+#define BYTE_OF(zero, i, kind) (kind == 1 ? (LD_I(zero, i) ^ 128) - 128 : LD_I(zero, i) - 128)
+#define ZERO_OF(zero, i, kind) (kind == 0 ? 0 : (kind == 3 ? -128 : BYTE_OF(zero, i, kind)))
+#define ONES 0x01010101u
+
+#if defined(HRT_VARIANT_u8)
+int as_byte(float v, int zero) {
+  const bool is_signed = Y_ZERO == 1 || Y_ZERO == 3;
+  if (v != v) return zero;
+  return TO_INT(min(max(ROUND_EVEN(v) + TO_FLOAT(zero), is_signed ? -128.0f : 0.0f), is_signed ? 127.0f : 255.0f));
+}
+#endif
+
+KERNEL(qgemm)
+IN(uint4, 0, a)
+IN(uint4, 1, b)
+IN(S_U8, 2, za)
+IN(S_U8, 3, zb)
+IN(float, 4, sa)
+IN(float, 5, sb)
+IN(int, 6, bias)
+IN(float, 7, y_scale)
+IN(S_U8, 8, y_zero)
+OUT(STORE, 9, y)
+ARGS_END
+BODY
+  const int column4 = GLOBAL_ID(0);
+  const int panel = GLOBAL_ID(1) * PANELS;
+  const int batch = GLOBAL_ID(2);
+  if (column4 < p.n4 && panel < p.panels) {
+    const int i2 = batch % p.dims[1];
+    const int i1 = batch / p.dims[1] % p.dims[0];
+    const int i0 = batch / p.dims[1] / p.dims[0];
+    const int of_a = i0 * p.a_batch[0] + i1 * p.a_batch[1] + i2 * p.a_batch[2];
+    const int of_b = i0 * p.b_batch[0] + i1 * p.b_batch[1] + i2 * p.b_batch[2];
+    int4 sums[PANELS * 4];
+    int4 sum_b = INT4(0, 0, 0, 0);
+    int sum_a[PANELS * 4];
+    int at_a[PANELS];
+    UNROLL for (int i = 0; i < PANELS * 4; ++i) {
+      sums[i] = INT4(0, 0, 0, 0);
+      sum_a[i] = 0;
+    }
+    UNROLL for (int i = 0; i < PANELS; ++i)
+      at_a[i] = (of_a * p.panels + min(panel + i, p.panels - 1)) * p.k4;
+    int at_b = of_b * p.k4 * p.n4 + column4;
+    for (int k = 0; k < p.k4; ++k) {
+      const uint4 right = b[at_b];
+      at_b += p.n4;
+      RIGHT(right)
+      if (A_ZERO != 0) ADD_RIGHT(sum_b, ONES)
+      UNROLL for (int i = 0; i < PANELS; ++i) {
+        const uint4 left = a[at_a[i] + k];
+        ADD_ROW(sums[i * 4], sum_a[i * 4], left.x)
+        ADD_ROW(sums[i * 4 + 1], sum_a[i * 4 + 1], left.y)
+        ADD_ROW(sums[i * 4 + 2], sum_a[i * 4 + 2], left.z)
+        ADD_ROW(sums[i * 4 + 3], sum_a[i * 4 + 3], left.w)
+      }
+    }
+    UNROLL for (int i = 0; i < PANELS * 4; ++i) {
+      const int row = panel * 4 + i;
+      if (row < p.m) {
+        const int zero_a = ZERO_OF(za, row * p.za_row + of_a * p.za_matrix, A_ZERO);
+        int4 v = sums[i] - zero_a * sum_b;
+        int values[4];
+        values[0] = v.x;
+        values[1] = v.y;
+        values[2] = v.z;
+        values[3] = v.w;
+        UNROLL for (int c = 0; c < 4; ++c) {
+          const int column = column4 * 4 + c;
+          if (column < p.n) {
+            const int zero_b = ZERO_OF(zb, column * p.zb_column + of_b * p.zb_matrix, B_ZERO);
+            int sum = values[c] - zero_b * sum_a[i] + p.k * zero_a * zero_b;
+            const int at = (batch * p.m + row) * p.n + column;
+            const int bias_at = row * p.bias_row + column * p.bias_column + of_a * p.m * p.bias_row;
+#if defined(HRT_VARIANT_i32)
+            ST(y, at, sum);
+#else
+            if (BIAS == 1) sum += bias[bias_at];
+            float r = TO_FLOAT(sum) * (sa[row * p.sa_row + of_a * p.sa_matrix] *
+                                       sb[column * p.sb_column + of_b * p.sb_matrix] * p.alpha);
+            if (BIAS == 2) r += BITS_FLOAT(TO_UINT(bias[bias_at]));
+#if defined(HRT_VARIANT_u8)
+            const int zero = Y_ZERO > 2 ? 0 : (Y_ZERO == 1 ? (LD_I(y_zero, 0) ^ 128) - 128 : LD_I(y_zero, 0));
+            ST(y, at, as_byte(r / y_scale[0], zero));
+#else
+            ST(y, at, r);
+#endif
+#endif
+          }
+        }
+      }
+    }
+  }
+}
