@@ -138,6 +138,7 @@ std::span<const Op> resize_ops();     // Resize, Upsample, GridSample
 std::span<const Op> attention_ops();  // Attention, com.microsoft's kin
 std::span<const Op> quantize_ops();   // QuantizeLinear, DequantizeLinear, QLinearConv, QLinearMatMul ...
 std::span<const Op> recurrent_ops();  // LSTM, GRU, RNN
+std::span<const Op> einsum_ops();     // Einsum
 
 // The row for a node, or NULL.
 const Op* find_op(const Node& node);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The normalisations: with given statistics, over last axes, over groups of channels, along an axis.
 #include "backends/gpu_common/ops/rows.h"
+#include "backends/gpu_common/ops/strided.h"
 
 namespace hrt::gpu {
 namespace {
@@ -205,6 +206,130 @@ Compiled skip_compile(const Node& node, Uploads&) {
   return c;
 }
 
+enum : size_t {
+  kWords,
+  kSegments,
+  kWordTable,
+  kPositionTable,
+  kSegmentTable,
+  kGamma,
+  kBeta,
+  kMask,
+  kPositions
+};
+
+std::string embed_supports(const Node& node, const Caps& caps) {
+  const Graph graph(node.graph());
+  const hrt_dtype type = graph.value(node.output(0)).dtype();
+  if (type != HRT_FLOAT32 && type != HRT_FLOAT16)
+    return sdk::cat("dtype ", dtype_name(type), " of the output");
+  for (const size_t i : {kWordTable, kPositionTable, kSegmentTable, kGamma, kBeta})
+    if (node.has_input(i) && graph.value(node.input(i)).dtype() != type) return "tables of several types";
+  if (node.has_input(kSegments) != node.has_input(kSegmentTable))
+    return "one of segment_ids and segment_embedding";
+  return storable(type, caps);
+}
+
+int64_t rows_of_table(const Emit& e, size_t i, int64_t hidden) {
+  const Dims& d = e.in()[i].dims;
+  require(d.size() == 2 && d[1] == hidden, "a table of shape ", d, " for a hidden size of ", hidden);
+  push_int(e.in()[i].count());
+  return d[0];
+}
+
+void embed_sums(Emit& e, Ref y, const Dims& dims) {
+  const int64_t hidden = dims[2], n = sdk::element_count(dims);
+  const bool segments = e.has_in(kSegments), positions = e.has_in(kPositions);
+  Call call = element_call("embed", type_variant(e.out()[0].dtype), n);
+  call.constants = {segments, positions};
+  for (const int64_t v :
+       {n, hidden, dims[1], rows_of_table(e, kWordTable, hidden), rows_of_table(e, kPositionTable, hidden),
+        segments ? rows_of_table(e, kSegmentTable, hidden) : 0, positions ? e.in()[kPositions].count() : 1})
+    call.push.push_back(push_int(v));
+  const Ref words = e.in_ref(kWords), table = e.in_ref(kWordTable);
+  call.buffers = {words,
+                  segments ? e.in_ref(kSegments) : words,
+                  positions ? e.in_ref(kPositions) : words,
+                  table,
+                  e.in_ref(kPositionTable),
+                  segments ? e.in_ref(kSegmentTable) : table,
+                  y};
+  call.writes = 1u << 6;
+  e.dispatch(std::move(call));
+}
+
+// Words of each item that the mask leaves; none where there is no mask.
+void embed_lengths(Emit& e, Ref y, int64_t batch, int64_t sequence) {
+  const int64_t n = e.has_in(kMask) ? sequence : 0;
+  Call call = row_call(e.caps(), "count_ones", "", row_lanes(e.caps(), batch, n, true), batch);
+  call.push = {push_int(batch), push_int(n)};
+  call.buffers = {e.in_ref(e.has_in(kMask) ? kMask : kWords), y};
+  call.writes = 2;
+  e.dispatch(std::move(call));
+}
+
+Compiled embed_compile(const Node& node, Uploads&) {
+  Compiled c;
+  c.emit = [epsilon = node.f("epsilon", 1e-12f)](Emit& e) {
+    const Dims ids = e.in()[kWords].dims, table = e.in()[kWordTable].dims;
+    require(ids.size() == 2 && table.size() == 2, "input_ids and word_embedding do not have rank 2");
+    for (const size_t i : {kSegments, kMask})
+      require(!e.has_in(i) || e.in()[i].dims == ids, "segment_ids or mask differ from input_ids in shape");
+    require(
+        !e.has_in(kPositions) || e.in()[kPositions].dims == ids || e.in()[kPositions].dims == Dims{1, ids[1]},
+        "position_ids has the wrong shape");
+    const Dims dims{ids[0], ids[1], table[1]};
+    require_size(e, kGamma, dims[2]);
+    require_size(e, kBeta, dims[2]);
+    if (const Ref lengths = optional_out(e, 1); lengths != HRT_NONE)
+      embed_lengths(e, lengths, ids[0], ids[1]);
+    if (sdk::element_count(dims) == 0) return;
+    Ref sums = optional_out(e, 2);
+    if (sums == HRT_NONE) sums = e.scratch(e.out()[0].bytes());
+    embed_sums(e, sums, dims);
+    const Rows r{.rows = dims[0] * dims[1], .n = dims[2], .places = dims[2], .epsilon = epsilon};
+    emit_rows(e, r, {.x = sums, .scale = e.in_ref(kGamma), .bias = e.in_ref(kBeta), .y = e.out_ref(0)});
+  };
+  return c;
+}
+
+// ----------------------------------------------------------------------- MeanVarianceNormalization
+
+// As rows, copied where they are none: the axes that stay, then those that are normalised. Between one over
+// the square root of variance + 1e-18 and one over the deviation + 1e-9 there is no difference that floats
+// show.
+Compiled mvn_compile(const Node& node, Uploads&) {
+  Compiled c;
+  c.emit = [axes = node.ints("axes", {0, 2, 3})](Emit& e) {
+    const Operand& x = e.in()[0];
+    if (x.count() == 0) return;
+    std::vector<bool> gone(x.dims.size(), false);
+    for (const int64_t axis : axes) gone[checked_axis(axis, x.rank())] = true;
+    const Dims strides = strides_of(x.dims);
+    Box box;
+    int64_t n = 1;
+    for (const bool part : {false, true})
+      for (size_t d = 0; d < x.dims.size(); ++d) {
+        if (gone[d] != part) continue;
+        box.dims.push_back(x.dims[d]);
+        box.xs.push_back(strides[d]);
+        if (part) n *= x.dims[d];
+      }
+    box.ys = strides_of(box.dims);
+    const bool as_it_is = box.xs == box.ys;
+    const Ref from = as_it_is ? e.in_ref(0) : e.scratch(x.bytes()),
+              to = as_it_is ? e.out_ref(0) : e.scratch(x.bytes());
+    if (!as_it_is) copy_box(e, e.in_ref(0), from, x.dtype, box);
+    const float one = 1;
+    const float16 half_one(one);
+    const Ref scale = x.dtype == HRT_FLOAT16 ? e.data(&half_one, sizeof half_one) : e.data(&one, sizeof one);
+    emit_rows(e, {.rows = x.count() / n, .n = n, .epsilon = 1e-18f}, {.x = from, .scale = scale, .y = to});
+    std::swap(box.xs, box.ys);
+    if (!as_it_is) copy_box(e, to, e.out_ref(0), x.dtype, box);
+  };
+  return c;
+}
+
 // ------------------------------------------------------------------------------------ along an axis
 
 std::string lp_supports(const Node& node, const Caps& caps) {
@@ -253,6 +378,8 @@ std::span<const Op> norm_ops() {
       {"com.microsoft", "SimplifiedLayerNormalization", layer_norm_supports, layer_norm_compile},
       {"com.microsoft", "SkipLayerNormalization", same_type, skip_compile},
       {"com.microsoft", "SkipSimplifiedLayerNormalization", same_type, skip_compile},
+      {"com.microsoft", "EmbedLayerNormalization", embed_supports, embed_compile},
+      {"", "MeanVarianceNormalization", floats_only, mvn_compile},
       {"", "LpNormalization", lp_supports, lp_compile},
       {"", "LRN", floats_only, lrn_compile},
   };
