@@ -80,7 +80,7 @@ void emit_qproduct(Emit& emit, const QProduct& p) {
   const int64_t panels = ceil_div(p.m, kFour), n4 = ceil_div(p.n, kFour);
   const int32_t tall = panels > 1 ? 2 : 1;
   Call call;
-  call.kernel = "qgemm";
+  call.kernel = emit.caps().dot8 ? "qgemm_dot" : "qgemm";
   call.variant = variant_of(p.dtype);
   call.constants = {tall, zero_kind(p.a.dtype, p.a.zero.ref != HRT_NONE),
                     zero_kind(p.b.dtype, p.b.zero.ref != HRT_NONE),
