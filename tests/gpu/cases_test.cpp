@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operators of com.microsoft on GPU backends, on the cases of tests/ops/cases: ONNX's own test data, which
-// hrt-run verify takes, has none of them.
+// The operators of com.microsoft on GPU backends, on the cases of tests/ops/cases: ONNX's own test data,
+// which hrt-run verify takes, has none of them.
 #include <gtest/gtest.h>
 
 #include <algorithm>

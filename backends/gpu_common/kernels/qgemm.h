@@ -8,22 +8,11 @@
 CONSTANT(3, PANELS, 2)
 CONSTANT(4, A_ZERO, 0)   // 0: zero; 1: from za, which has a sign; 2: from za, which has none; 3: 128 below zero
 CONSTANT(5, B_ZERO, 0)
-CONSTANT(6, BIAS, 0)     // 1: integers, before the scale; 2: floats, behind it
-CONSTANT(7, Y_ZERO, 0)   // 1: with a sign, 2: without; 3, 4: the same where there is no zero point
+#include "qresult.h"
 PARAMS(int m; int n; int k; int k4; int n4; int panels; int dims[2]; int a_batch[3]; int b_batch[3]; int za_row;
        int za_matrix; int zb_column; int zb_matrix; int sa_row; int sa_matrix; int sb_column; int sb_matrix;
        int bias_row; int bias_column; float alpha;)
-#define BYTE_OF(zero, i, kind) (kind == 1 ? (LD_I(zero, i) ^ 128) - 128 : LD_I(zero, i) - 128)
-#define ZERO_OF(zero, i, kind) (kind == 0 ? 0 : (kind == 3 ? -128 : BYTE_OF(zero, i, kind)))
 #define ONES 0x01010101u
-
-#if defined(HRT_VARIANT_u8)
-int as_byte(float v, int zero) {
-  const bool is_signed = Y_ZERO == 1 || Y_ZERO == 3;
-  if (v != v) return zero;
-  return TO_INT(min(max(ROUND_EVEN(v) + TO_FLOAT(zero), is_signed ? -128.0f : 0.0f), is_signed ? 127.0f : 255.0f));
-}
-#endif
 
 KERNEL(qgemm)
 IN(uint4, 0, a)
@@ -85,23 +74,10 @@ BODY
           const int column = column4 * 4 + c;
           if (column < p.n) {
             const int zero_b = ZERO_OF(zb, column * p.zb_column + of_b * p.zb_matrix, B_ZERO);
-            int sum = values[c] - zero_b * sum_a[i] + p.k * zero_a * zero_b;
-            const int at = (batch * p.m + row) * p.n + column;
-            const int bias_at = row * p.bias_row + column * p.bias_column + of_a * p.m * p.bias_row;
-#if defined(HRT_VARIANT_i32)
-            ST(y, at, sum);
-#else
-            if (BIAS == 1) sum += bias[bias_at];
-            float r = TO_FLOAT(sum) * (sa[row * p.sa_row + of_a * p.sa_matrix] *
-                                       sb[column * p.sb_column + of_b * p.sb_matrix] * p.alpha);
-            if (BIAS == 2) r += BITS_FLOAT(TO_UINT(bias[bias_at]));
-#if defined(HRT_VARIANT_u8)
-            const int zero = Y_ZERO > 2 ? 0 : (Y_ZERO == 1 ? (LD_I(y_zero, 0) ^ 128) - 128 : LD_I(y_zero, 0));
-            ST(y, at, as_byte(r / y_scale[0], zero));
-#else
-            ST(y, at, r);
-#endif
-#endif
+            const int sum = values[c] - zero_b * sum_a[i] + p.k * zero_a * zero_b;
+            PUT_RESULT((batch * p.m + row) * p.n + column, sum,
+                       sa[row * p.sa_row + of_a * p.sa_matrix] * sb[column * p.sb_column + of_b * p.sb_matrix] * p.alpha,
+                       row * p.bias_row + column * p.bias_column + of_a * p.m * p.bias_row)
           }
         }
       }

@@ -44,11 +44,6 @@ Packed packed(Emit& emit, const QProduct& p, const Factor& f, bool left) {
 
 const char* variant_of(hrt_dtype t) { return is_byte(t) ? "u8" : type_variant(t); }
 
-int32_t y_zero_kind(const QProduct& p) {
-  if (!is_byte(p.dtype)) return 0;
-  return (p.dtype == HRT_INT8 ? 1 : 2) + (p.y_zero == HRT_NONE ? 2 : 0);
-}
-
 PerLine lines_of_input(Emit& emit, size_t i, int64_t lines, int64_t all, const char* name) {
   const int64_t n = emit.in()[i].count();
   require(n == 1 || n == lines || n == all, name, " of shape ", emit.in()[i].dims,
@@ -87,7 +82,7 @@ void emit_qproduct(Emit& emit, const QProduct& p) {
                     p.bias.ref == HRT_NONE ? 0
                     : p.bias.real          ? 2
                                            : 1,
-                    y_zero_kind(p)};
+                    y_zero_kind(p.dtype, p.y_zero != HRT_NONE)};
   push_ints(call, {p.m, p.n, p.k, ceil_div(p.k, kFour), n4, panels, p.dims[1], p.dims[2]});
   for (const Batch& s : {a.strides, b.strides}) push_ints(call, {s[0], s[1], s[2]});
   for (const PerLine* l : {&p.a.zero, &p.b.zero, &p.a.scale, &p.b.scale})

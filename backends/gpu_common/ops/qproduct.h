@@ -48,6 +48,12 @@ inline int32_t zero_kind(hrt_dtype t, bool given) {
   return given ? (t == HRT_INT8 ? 1 : 2) : t == HRT_INT8 ? 0 : 3;
 }
 
+// What kernels/qresult.h is told by its constants: how a bias is added, and the zero point of the result.
+inline int32_t y_zero_kind(hrt_dtype y, bool given) {
+  if (y != HRT_INT8 && y != HRT_UINT8) return 0;
+  return (y == HRT_INT8 ? 1 : 2) + (given ? 0 : 2);
+}
+
 // Left factors on the host: count matrices of rows x k bytes, one after the other.
 std::vector<uint32_t> pack_bytes(const void* data, hrt_dtype dtype, int64_t count, int64_t rows, int64_t k);
 
