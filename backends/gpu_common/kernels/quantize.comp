@@ -9,7 +9,7 @@ CONSTANT(6, PRECISION, 0)
 PARAMS(int n; GRANULARITY_PARAMS)
 
 // To the nearest of 11 significant bits, halfway to even. What halves cannot hold is saturated later.
-float as_half(float v) {
+float rounded_to_half(float v) {
   const uint bits = FLOAT_BITS(v);
   return v == v ? BITS_FLOAT((bits + 4095u + ((bits >> 13) & 1u)) & 4294959104u) : v;
 }
@@ -24,7 +24,7 @@ BODY
   for (int i = LINEAR_ID(); i < p.n; i += GROUPS(0) * GROUPS(1) * GROUP_SIZE(0)) {
     const int k = SCALE_OF(i);
     float v = LD(x, i) / LD(scale, k);
-    if (PRECISION == 1) v = as_half(v);
+    if (PRECISION == 1) v = rounded_to_half(v);
     INT_ST(y, i, quantised(v, HAS_ZERO != 0 ? INT_LD(zero, k, SIGNED) : 0, SIGNED));
   }
 }

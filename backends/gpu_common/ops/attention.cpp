@@ -133,7 +133,7 @@ Compiled compile(const Node& node, Uploads&) {
 std::span<const Op> attention_ops() {
   static const std::vector<Op> rows = [] {
     std::vector<Op> r{{"", "Attention", supports, compile}};
-    for (const auto more : {contrib_attention_ops, rotary_ops})
+    for (const auto more : {contrib_attention_ops, rotary_ops, linear_attention_ops})
       r.insert(r.end(), more().begin(), more().end());
     return r;
   }();

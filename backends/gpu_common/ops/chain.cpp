@@ -182,6 +182,11 @@ Compiled compile_prelu(const Node& node, Uploads&) {
   return chained(node, {{.op = CHAIN_PRELU, .operand = 1}}, 1);
 }
 
+// Swish(A) * B.
+Compiled compile_swiglu(const Node& node, Uploads&) {
+  return chained(node, {{.op = CHAIN_SWISH, .a = node.f("alpha", 1)}, {.op = CHAIN_MUL, .operand = 1}}, 3);
+}
+
 }  // namespace
 
 std::optional<float> constant_number(const Node& node, size_t input) {
@@ -213,6 +218,7 @@ std::span<const Op> chain_ops() {
     for (const char* name : {"Gelu", "BiasGelu", "FastGelu"})
       r.push_back({"com.microsoft", name, floats_only, compile_gelu});
     r.push_back({"", "PRelu", floats_only, compile_prelu});
+    r.push_back({"", "SwiGLU", floats_only, compile_swiglu});
     r.push_back({"", "Pow", floats_only, compile_pow});
     return r;
   }();
