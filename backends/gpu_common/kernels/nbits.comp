@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // variants: f32 f16
-// Weights of 2, 4 or 8 bits as numbers: y[row][k] = (w - zero point of the block) * its scale. Bits are packed
-// from the lowest on, rows begin with whole blocks.
-#include "types.h"
-CONSTANT(3, BITS, 4)
-CONSTANT(4, ZEROS, 0)   // 0: half of the range, 1: packed as the weights are, 2: numbers
-CONSTANT(5, GROUPS_, 0)  // the block of each k is given
-PARAMS(int n; int k; int block; int blocks; int row_bytes; int zero_bytes;)
-#define PACKED_AT(b, row, bytes, i) \
-  ((LD_I(b, (row) * bytes + (i) * BITS / 8) >> ((i) * BITS % 8)) & ((1 << BITS) - 1))
+// Weights of few bits as numbers, turned for a product: y[k][row] = (w[row][k] - zero point) * scale of the block.
+#include "nbits.h"
+CONSTANT(5, GROUPED, 0)  // the block of each k is given
+PARAMS(int n; int rows; int block; int blocks; int row_bytes; int zero_bytes;)
 KERNEL(nbits)
 IN(S_U8, 0, w)
 IN(STORE, 1, scale)
@@ -20,12 +15,10 @@ ARGS_END
 BODY
   const int i = LINEAR_ID();
   if (i < p.n) {
-    const int row = i / p.k;
-    const int at = i % p.k;
-    const int g = GROUPS_ != 0 ? min(max(groups[at], 0), p.blocks - 1) : at / p.block;
-    float z = TO_FLOAT(1 << (BITS - 1));
-    if (ZEROS == 1) z = TO_FLOAT(PACKED_AT(packed_zero, row, p.zero_bytes, g));
-    if (ZEROS == 2) z = LD(zero, row * p.blocks + g);
-    y[i] = (TO_FLOAT(PACKED_AT(w, row, p.row_bytes, at)) - z) * LD(scale, row * p.blocks + g);
+    const int row = i % p.rows;
+    const int k = i / p.rows;
+    const int g = GROUPED != 0 ? min(max(groups[k], 0), p.blocks - 1) : k / p.block;
+    const float v = TO_FLOAT(PACKED_AT(w, row, p.row_bytes, k));
+    y[i] = (v - ZERO_AT(row, g)) * LD(scale, row * p.blocks + g);
   }
 }
