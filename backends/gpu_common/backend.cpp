@@ -261,6 +261,7 @@ hrt_status* copy(hrt_device* device, const hrt_copy* copies, size_t count, size_
 
 hrt_status* collect(hrt_context* context, hrt_run* run) {
   return guard([&] {
+    context->context.check_faults();
     if (!HRT_HAS(g_host.run, trace_add)) return;
     for (const Time& t : context->context.times()) g_host.run->trace_add(run, t.node, t.begin_ns, t.end_ns);
   });

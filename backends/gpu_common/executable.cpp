@@ -2,6 +2,7 @@
 #include "backends/gpu_common/executable.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace hrt::gpu {
 
@@ -195,6 +196,28 @@ void set_waits(std::vector<Dispatch>& dispatches, std::span<const Prepared::Item
 
 Context::Context(const Prepared& prepared) : prepared_(prepared) {
   if (prepared.workspace_bytes > 0) workspace_ = prepared.device->driver->allocate(prepared.workspace_bytes);
+  if (prepared.faults.empty()) return;
+  faults_ = prepared.device->driver->allocate(prepared.faults.size() * prepared.fault_bytes);
+  clear_faults();
+}
+
+constexpr int32_t kNoFault = std::numeric_limits<int32_t>::max();
+
+void Context::clear_faults() {
+  const std::vector<int32_t> none(faults_->bytes() / sizeof(int32_t), kNoFault);
+  prepared_.device->driver->write({faults_.get(), 0, none.size() * sizeof(int32_t)}, none.data());
+}
+
+void Context::check_faults() {
+  if (!faults_) return;
+  std::vector<int32_t> words(faults_->bytes() / sizeof(int32_t));
+  prepared_.device->driver->read({faults_.get(), 0, words.size() * sizeof(int32_t)}, words.data());
+  for (size_t i = 0; i < prepared_.faults.size(); ++i) {
+    const int32_t place = words[i * prepared_.fault_bytes / sizeof(int32_t)];
+    if (place == kNoFault) continue;
+    clear_faults();
+    fail(prepared_.faults[i].what, ": element ", place, " of ", prepared_.faults[i].of);
+  }
 }
 
 void Context::bind(std::span<const Span> inputs, std::span<const Span> outputs) {
@@ -203,6 +226,7 @@ void Context::bind(std::span<const Span> inputs, std::span<const Span> outputs) 
       case Place::kInput: return inputs[p.at];
       case Place::kOutput: return outputs[p.at];
       case Place::kWorkspace: return {workspace_.get(), p.at, p.bytes};
+      case Place::kFault: return {faults_.get(), p.at, p.bytes};
       case Place::kFixed: break;
     }
     return p.fixed;
@@ -253,6 +277,7 @@ void Context::run(std::span<const void* const> inputs, std::span<void* const> ou
   submit({}, {fence_.get(), ++runs_}, false);
   if (!fence_->wait(runs_, kTimeoutNs))
     throw sdk::Error(HRT_ERROR_DEVICE_LOST, "the device did not answer for 60 seconds");
+  check_faults();
   for (size_t i = 0; i < outputs_.size(); ++i)
     if (outputs_[i].bytes > 0) driver.read(outputs_[i], outputs[i]);
 }

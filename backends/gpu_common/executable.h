@@ -66,9 +66,9 @@ std::vector<Executable::CompiledNode> join_chains(const Graph& graph,
 
 // Where a piece of memory lies; settled but for the bases, which come with bind.
 struct Place {
-  enum Kind : uint8_t { kFixed, kInput, kOutput, kWorkspace };
+  enum Kind : uint8_t { kFixed, kInput, kOutput, kWorkspace, kFault };
   Kind kind = kFixed;
-  size_t at = 0;  // kInput, kOutput: index; kWorkspace: offset
+  size_t at = 0;  // kInput, kOutput: index; kWorkspace, kFault: offset
   Span fixed;     // kFixed
   uint64_t bytes = 0;
 };
@@ -82,8 +82,15 @@ struct Prepared {
     std::array<uint32_t, 3> groups;
     uint32_t node;
   };
+  // What a run met that it could not take, when its word holds a place (Emit::fault). Words lie fault_bytes
+  // apart, so that each can be bound.
+  struct Fault {
+    std::string what, of;
+  };
   Device* device;
   std::vector<Item> items;
+  std::vector<Fault> faults;
+  uint64_t fault_bytes = 0;
   std::vector<std::unique_ptr<Buffer>> tables;  // data that depends on these shapes
   uint64_t workspace_bytes = 0;
   std::vector<uint64_t> input_bytes, output_bytes;  // of the graph's, in order
@@ -98,6 +105,8 @@ class Context {
   // Records the dispatches for memory that will not change.
   void bind(std::span<const Span> inputs, std::span<const Span> outputs);
   void submit(std::span<const Point> wait, const Point& signal, bool profile);
+  // After the end of a run: throws what it met in its data that an operator cannot take.
+  void check_faults();
   std::vector<Time> times();
 
   // The whole run at once on memory of the host's, for hosts that know no queues: copies in, waits, copies
@@ -106,9 +115,11 @@ class Context {
 
  private:
   void allocate_values();
+  void clear_faults();
 
   const Prepared& prepared_;
   std::unique_ptr<Buffer> workspace_;
+  std::unique_ptr<Buffer> faults_;
   std::unique_ptr<Buffer> values_;  // run: inputs and outputs
   std::vector<Span> inputs_, outputs_;
   std::unique_ptr<Fence> fence_;

@@ -72,6 +72,10 @@ class Emit {
   virtual Ref scratch(uint64_t bytes) = 0;                 // lives during this node
   virtual Ref data(const void* data, uint64_t bytes) = 0;  // a table for this node and these shapes
   virtual Ref weight(size_t i) = 0;                        // i-th that Uploads::weight was given
+  // A word for a kernel that may meet data that it cannot take: there it puts ATOMIC_MIN(word, 0, place), and
+  // the run ends with an error of this node, "REASON: element PLACE of OF". It is never named in
+  // Call::writes: dispatches need not wait for one another because of it.
+  virtual Ref fault(std::string reason, std::string of) = 0;
   virtual void dispatch(Call call) = 0;
   // Which of several ways to compute this node is fastest here: measured once per device and key, and kept
   // (tune.h). Without tuning, and without a kept result, the first. Each candidate emits all its dispatches.
@@ -127,7 +131,10 @@ std::span<const Op> chain_ops();      // unary and binary arithmetic, activation
 std::span<const Op> compare_ops();    // comparisons, logic, Where, Cast, integer arithmetic
 std::span<const Op> view_ops();       // Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout
 std::span<const Op> movement_ops();   // Transpose, Concat, Split, Slice, Pad, Expand, Tile, DepthToSpace ...
-std::span<const Op> gather_ops();     // Gather, GatherElements, GatherND, ScatterND, ScatterElements, OneHot
+std::span<const Op> gather_ops();     // Gather, GatherElements, GatherND
+std::span<const Op> scatter_ops();    // ScatterElements, ScatterND
+std::span<const Op> select_ops();     // OneHot, Trilu, EyeLike, Range, ReverseSequence
+std::span<const Op> sort_ops();       // TopK
 std::span<const Op> reduce_ops();     // Reduce*, ArgMax, ArgMin, CumSum
 std::span<const Op> softmax_ops();    // Softmax, LogSoftmax
 std::span<const Op> norm_ops();       // BatchNormalization, LayerNormalization, InstanceNormalization ...

@@ -22,6 +22,7 @@ class Planner : public Emit {
         shapes_(shapes),
         store_of_(shapes.value_limit, HRT_NONE) {
     prepared_.device = &executable.device();
+    prepared_.fault_bytes = std::max<uint64_t>(caps().alignment, sizeof(int32_t));
   }
 
   Prepared plan() {
@@ -59,6 +60,12 @@ class Planner : public Emit {
     const Span span{prepared_.tables.back().get(), 0, bytes};
     driver_.write(span, data);
     return add_fixed(span);
+  }
+
+  Ref fault(std::string reason, std::string of) override {
+    const uint64_t at = prepared_.faults.size() * prepared_.fault_bytes;
+    prepared_.faults.push_back({cat(node_->name, ": ", reason), std::move(of)});
+    return add_store({Place::kFault, at, {}, sizeof(int32_t)});
   }
 
   void dispatch(Call call) override {
@@ -237,12 +244,14 @@ class Planner : public Emit {
 
   // The time of one way, on memory of its own; nothing of it stays in the plan.
   uint64_t measure(const Way& way) {
-    const size_t items = prepared_.items.size(), stores = stores_.size(), tables = prepared_.tables.size();
+    const size_t items = prepared_.items.size(), stores = stores_.size(), tables = prepared_.tables.size(),
+                 faults = prepared_.faults.size();
     const auto forget = [&] {
       prepared_.items.resize(items);
       refs_.resize(items);
       stores_.erase(stores_.begin() + ptrdiff_t(stores), stores_.end());
       prepared_.tables.resize(tables);
+      prepared_.faults.resize(faults);
     };
     try {
       way(*this);

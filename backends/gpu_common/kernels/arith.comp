@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // variants: i32 u32 i64 u64 i8 u8
-// Integer arithmetic that wraps around, of one or two operands that are broadcast. A division by zero, which
-// no dispatch can report, gives 0.
+// Integer arithmetic that wraps around, of one or two operands that are broadcast. A division by zero gives 0,
+// and is told in `fault` if it is CHECKED.
 #include "types.h"
 #include "arith_ops.h"
 #include "walk.h"
@@ -21,6 +21,7 @@
 #endif
 CONSTANT(3, RANK, 0)
 CONSTANT(4, OP, 1)
+CONSTANT(5, CHECKED, 0)
 PARAMS(WALK_PARAMS)
 
 COMPUTE quotient(COMPUTE a, COMPUTE b) {
@@ -67,13 +68,16 @@ IN(STORE, 0, x0)
 IN(STORE, 1, x1)
 OUT(STORE, 2, y)
 IN(int, 3, walk_table)
+OUT(int, 4, fault)
 ARGS_END
 BODY
   WALK_ROWS(row) {
     int at[5];
     WALK_OFFSETS(row, at, 2)
     WALK_INNER(i) {
-      ST(y, row * p.inner + i, arith(LD(x0, at[0] + i * p.step[0]), LD(x1, at[1] + i * p.step[1])));
+      const COMPUTE b = LD(x1, at[1] + i * p.step[1]);
+      if (CHECKED != 0 && b == TO_COMPUTE(0)) ATOMIC_MIN(fault, 0, row * p.inner + i);
+      ST(y, row * p.inner + i, arith(LD(x0, at[0] + i * p.step[0]), b));
     }
   }
 }

@@ -38,6 +38,7 @@
 // For one-dimensional kernels: more invocations than fit one dimension are dispatched in two (Call::linear).
 #define LINEAR_ID() (GLOBAL_ID(0) + GLOBAL_ID(1) * GROUPS(0) * GROUP_SIZE(0))
 #define BARRIER() barrier()
+#define ATOMIC_MIN(b, i, v) atomicMin(b[i], v)
 #define UNROLL [[unroll]]
 
 #define int64 int64_t

@@ -29,8 +29,8 @@ std::string computable(hrt_dtype t, const Caps& caps) {
 }
 
 // A dispatch of kernel over output 0 and the inputs named, with constants RANK and op.
-void dispatch_walk(Emit& e, const char* kernel, const char* variant, std::span<const Ref> inputs,
-                   std::span<const Dims> dims, std::optional<int32_t> op) {
+Call walk_call(Emit& e, const char* kernel, const char* variant, std::span<const Ref> inputs,
+               std::span<const Dims> dims, std::optional<int32_t> op) {
   const Ref y = e.out_ref(0);
   const Walk w = walk(e.caps(), e.out()[0].dims, dims);
   Call call;
@@ -45,7 +45,7 @@ void dispatch_walk(Emit& e, const char* kernel, const char* variant, std::span<c
   call.push = w.push;
   call.group = w.grid.group;
   call.threads = w.grid.threads;
-  e.dispatch(std::move(call));
+  return call;
 }
 
 // ------------------------------------------------------------------------------------ arithmetic
@@ -87,16 +87,35 @@ std::string arithmetic_supports(const Node& node, const Caps& caps) {
   return computable(input_type(node, 0), caps);
 }
 
+// Does a known tensor of integers have an element of zero bytes alone?
+bool has_zero(const Operand& known) {
+  const size_t width = dtype_bytes(known.dtype);
+  const std::span bytes(static_cast<const char*>(known.known), known.bytes());
+  for (size_t at = 0; at < bytes.size(); at += width)
+    if (std::ranges::count(bytes.subspan(at, width), 0) == ptrdiff_t(width)) return true;
+  return false;
+}
+
+// Kernel arith on two inputs. A divisor that may be zero is checked.
+void dispatch_arith(Emit& e, std::span<const Ref> inputs, std::span<const Dims> dims, int32_t op,
+                    const Operand* divisor) {
+  Call call = walk_call(e, "arith", type_variant(e.out()[0].dtype), inputs, dims, op);
+  const bool checked = divisor && (!divisor->known || has_zero(*divisor));
+  call.constants.push_back(checked);
+  call.buffers.push_back(checked ? e.fault("integer division by zero", "the output") : e.out_ref(0));
+  e.dispatch(std::move(call));
+}
+
 // f(... f(f(x0, x1), x2) ...), or f(x0).
 void emit_arith(Emit& e, int32_t op) {
-  const char* variant = type_variant(e.out()[0].dtype);
+  const bool divides = op == ARITH_DIV || op == ARITH_REM || op == ARITH_MOD;
   Ref r = e.in_ref(0);
   const Dims* dims = &e.in()[0].dims;
   for (size_t i = 1; i < std::max<size_t>(e.in().size(), 2); ++i) {
     const size_t other = e.in().size() > 1 ? i : 0;
     const std::array<Ref, 2> refs{r, e.in_ref(other)};
     const std::array<Dims, 2> shapes{*dims, e.in()[other].dims};
-    dispatch_walk(e, "arith", variant, refs, shapes, op);
+    dispatch_arith(e, refs, shapes, op, divides ? &e.in()[other] : nullptr);
     r = e.out_ref(0);
     dims = &e.out()[0].dims;
   }
@@ -134,12 +153,11 @@ Compiled compile_clip(const Node& node, Uploads&) {
 
 void emit_clip_integers(Emit& e) {
   Ref r = e.in_ref(0);
-  const char* variant = type_variant(e.out()[0].dtype);
   for (const size_t i : {size_t{1}, size_t{2}}) {
     if (!e.has_in(i)) continue;
     const std::array<Ref, 2> refs{r, e.in_ref(i)};
     const std::array<Dims, 2> dims{e.in()[0].dims, e.in()[i].dims};
-    dispatch_walk(e, "arith", variant, refs, dims, i == 1 ? ARITH_MAX : ARITH_MIN);
+    dispatch_arith(e, refs, dims, i == 1 ? ARITH_MAX : ARITH_MIN, nullptr);
     r = e.out_ref(0);
   }
 }
@@ -201,7 +219,7 @@ Compiled compile_comparison(const Node& node, Uploads&) {
     const size_t last = e.in().size() > 1 ? 1 : 0, a = swapped ? last : 0, b = last - a;
     const std::array<Ref, 2> refs{e.in_ref(a), e.in_ref(b)};
     const std::array<Dims, 2> dims{e.in()[a].dims, e.in()[b].dims};
-    dispatch_walk(e, "compare", type_variant(e.in()[0].dtype), refs, dims, op);
+    e.dispatch(walk_call(e, "compare", type_variant(e.in()[0].dtype), refs, dims, op));
   };
   return c;
 }
@@ -218,7 +236,7 @@ Compiled compile_where(const Node&, Uploads&) {
   c.emit = [](Emit& e) {
     const std::array<Ref, 3> refs{e.in_ref(0), e.in_ref(1), e.in_ref(2)};
     const std::array<Dims, 3> dims{e.in()[0].dims, e.in()[1].dims, e.in()[2].dims};
-    dispatch_walk(e, "where", size_variant(e.out()[0].dtype), refs, dims, std::nullopt);
+    e.dispatch(walk_call(e, "where", size_variant(e.out()[0].dtype), refs, dims, std::nullopt));
   };
   return c;
 }

@@ -1,38 +1,111 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gather: slices of a tensor along one axis, by index.
+// Gather, GatherElements, GatherND: slices and elements of a tensor by index.
+#include "backends/gpu_common/ops/index.h"
+#include "backends/gpu_common/ops/rows.h"
 #include "backends/gpu_common/ops/strided.h"
 #include "backends/gpu_common/ops/walk.h"
 
 namespace hrt::gpu {
 namespace {
 
+// y[o, k, i] = x[o, index[k], i] for count indices of `words` words each; x: outer, size, inner.
+struct Slices {
+  int64_t outer, size, inner;
+  Ref indices;
+  int64_t count;
+  int32_t words;
+  IndexCheck check;
+};
+
+void dispatch_gather(Emit& e, const Slices& s) {
+  push_int(e.in()[0].count());  // the kernel indexes with 32 bits
+  push_int(e.out()[0].count());
+  const Grid g = grid(e.caps(), s.inner, s.outer * s.count);
+  Call call;
+  call.kernel = "gather";
+  call.variant = size_variant(e.in()[0].dtype);
+  call.constants = {s.words, s.check.on_device};
+  call.buffers = {e.in_ref(0), s.indices, e.out_ref(0), s.check.fault};
+  call.writes = 4;
+  call.push = {push_int(s.inner), push_int(s.outer * s.count), push_int(s.count), push_int(s.size)};
+  call.group = g.group;
+  call.threads = g.threads;
+  e.dispatch(std::move(call));
+}
+
 Compiled compile_gather(const Node& node, Uploads&) {
+  Compiled c;
+  c.emit = [axis = node.i("axis")](Emit& e) {
+    const Operand& k = e.in()[1];
+    const Lines l = lines_of(e.in()[0].dims, axis);
+    dispatch_gather(e, {l.outer, l.n, l.inner, e.in_ref(1), k.count(), index_words(k.dtype),
+                        check_indices(e, 1, l.n, axis)});
+  };
+  return c;
+}
+
+Compiled compile_gather_nd(const Node& node, Uploads&) {
+  Compiled c;
+  c.emit = [batch = node.i("batch_dims")](Emit& e) {
+    const std::span<const int64_t> x = e.in()[0].dims, k = e.in()[1].dims;
+    require(batch >= 0 && !k.empty() && batch < int64_t(std::min(x.size(), k.size())), "batch_dims is ",
+            batch, " for data of shape ", x, " and indices of ", k);
+    const auto at = size_t(batch);
+    require(std::ranges::equal(x.first(at), k.first(at)), "the first ", batch, " dimensions of ", x, " and ",
+            k, " differ");
+    require(k.back() >= 0 && k.back() <= int64_t(x.size() - at), "indices of ", k.back(),
+            " numbers for data of shape ", x);
+    const int64_t tuples = sdk::element_count(k.first(k.size() - 1)),
+                  batches = sdk::element_count(x.first(at));
+    const int64_t inner = sdk::element_count(x.subspan(at + size_t(k.back())));
+    const Ref numbers = slice_numbers(e, 1, x.subspan(at), tuples / batches);
+    dispatch_gather(e, {1,
+                        batches * sdk::element_count(x.subspan(at, size_t(k.back()))),
+                        inner,
+                        numbers,
+                        tuples,
+                        1,
+                        {false, e.out_ref(0)}});
+  };
+  return c;
+}
+
+Compiled compile_gather_elements(const Node& node, Uploads&) {
   Compiled c;
   c.emit = [axis = node.i("axis")](Emit& e) {
     const Operand& x = e.in()[0];
     const Operand& k = e.in()[1];
     const size_t at = axis_of(axis, x.rank());
-    const std::span<const int64_t> dims(x.dims);
-    const int64_t outer = sdk::element_count(dims.first(at)),
-                  inner = sdk::element_count(dims.subspan(at + 1));
-    push_int(x.count());  // the kernel indexes with 32 bits
-    push_int(e.out()[0].count());
-    const Grid g = grid(e.caps(), inner, outer * k.count());
-    Call call;
-    call.kernel = "gather";
-    call.variant = size_variant(x.dtype);
-    call.constants = {int32_t(dtype_bytes(k.dtype) / 4)};
-    call.buffers = {e.in_ref(0), e.in_ref(1), e.out_ref(0)};
+    require(x.rank() == k.rank(), "data has shape ", x.dims, ", indices ", k.dims);
+    for (size_t d = 0; d < x.dims.size(); ++d)
+      require(d == at || k.dims[d] <= x.dims[d], "indices of shape ", k.dims, " go beyond data of shape ",
+              x.dims);
+    Box box{k.dims, strides_of(x.dims), strides_of(k.dims)};
+    const int64_t step = std::exchange(box.xs[at], 0);
+    box = merged(box);
+    constexpr size_t kRank = 8;
+    if (box.dims.size() > kRank)
+      unsupported("indices of shape ", k.dims, ": the kernel has ", kRank, " dims");
+    push_int(x.count());
+    constexpr int64_t kPerThread = 4;
+    const IndexCheck check = check_indices(e, 1, x.dims[at], axis);
+    Call call = element_call("gather_elements", size_variant(x.dtype), ceil_div(k.count(), kPerThread));
+    call.constants = {index_words(k.dtype), check.on_device, int32_t(box.dims.size())};
+    call.buffers = {e.in_ref(0), e.in_ref(1), e.out_ref(0), check.fault};
     call.writes = 4;
-    call.push = {push_int(inner), push_int(outer * k.count()), push_int(k.count()), push_int(dims[at])};
-    call.group = g.group;
-    call.threads = g.threads;
+    call.push = {push_int(k.count()), push_int(x.dims[at]), push_int(step)};
+    for (const Dims* list : {&box.dims, &box.xs})
+      for (size_t d = 0; d < kRank; ++d) call.push.push_back(d < list->size() ? push_int((*list)[d]) : 0);
     e.dispatch(std::move(call));
   };
   return c;
 }
 
-constexpr Op kOps[] = {{"", "Gather", movable, compile_gather}};
+constexpr Op kOps[] = {
+    {"", "Gather", movable, compile_gather},
+    {"", "GatherElements", movable, compile_gather_elements},
+    {"", "GatherND", movable, compile_gather_nd},
+};
 
 }  // namespace
 

@@ -9,7 +9,8 @@ namespace {
 
 constexpr size_t kOuterDims = 8;  // of kernels/strided.comp
 
-// Neighbouring dims that both sides walk evenly become one; those of one element vanish.
+}  // namespace
+
 Box merged(const Box& box) {
   Box m{{}, {}, {}, box.from, box.to};
   for (size_t d = 0; d < box.dims.size(); ++d) {
@@ -28,8 +29,6 @@ Box merged(const Box& box) {
   if (m.dims.empty()) m.dims = m.xs = m.ys = {1};
   return m;
 }
-
-}  // namespace
 
 void copy_box(Emit& e, Ref x, Ref y, hrt_dtype dtype, const Box& box) {
   if (sdk::element_count(box.dims) == 0) return;

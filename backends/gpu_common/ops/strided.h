@@ -13,6 +13,9 @@ struct Box {
   Dims dims, xs, ys;
   int64_t from = 0, to = 0;
 };
+// Neighbouring dims that both sides walk evenly become one, those of one element vanish; one dim is left at
+// least.
+Box merged(const Box& box);
 void copy_box(Emit& emit, Ref x, Ref y, hrt_dtype dtype, const Box& box);
 // Output 0 becomes the one element of x, or zeros without it.
 void fill(Emit& emit, std::optional<Ref> x);
