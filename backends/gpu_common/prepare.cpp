@@ -5,6 +5,7 @@
 #include <map>
 
 #include "backends/gpu_common/executable.h"
+#include "backends/gpu_common/ops/strided.h"
 #include "backends/gpu_common/tune.h"
 
 namespace hrt::gpu {
@@ -70,13 +71,8 @@ class Planner : public Emit {
 
   void dispatch(Call call) override {
     if (call.threads[0] <= 0 || call.threads[1] <= 0 || call.threads[2] <= 0) return;
-    require(call.push.size() <= kPushWords, "kernel ", call.kernel, " wants ", call.push.size(),
-            " push words");
-    Prepared::Item item{pipeline_of(call), {}, call.writes, call.push, groups_of(call), node_->id};
-    for (const Ref r : call.buffers) use(r);
-    prepared_.items.push_back(std::move(item));
-    refs_.push_back(std::move(call.buffers));
     if (call.writes == 0) fail("kernel ", call.kernel, " writes nothing");
+    add_item(std::move(call), node_->id);
   }
 
   void fastest(const std::string& key, std::span<const Way> ways) override {
@@ -204,20 +200,17 @@ class Planner : public Emit {
   void add_copy(const Operand& o, uint32_t from, uint32_t to) {
     const Executable::CompiledNode* last =
         executable_.nodes().empty() ? nullptr : &executable_.nodes().back();
-    const char* variant = size_variant(o.dtype);
-    require(variant != nullptr, "dtype ", dtype_name(o.dtype));
-    Call call;
-    call.kernel = "transpose";
-    call.variant = variant;
-    call.constants = {1};
-    call.push = {push_int(o.count()), 0, push_int(o.count()), 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0};
-    call.threads = {o.count(), 1, 1};
-    call.linear = true;
-    Prepared::Item item{pipeline_of(call), {}, 2, call.push, groups_of(call), last ? last->id : HRT_NONE};
-    use(from);
-    use(to);
+    const int64_t n = o.count();
+    add_item(box_call(caps(), from, to, o.dtype, {{n}, {1}, {1}}), last ? last->id : HRT_NONE);
+  }
+
+  void add_item(Call call, uint32_t node) {
+    require(call.push.size() <= kPushWords, "kernel ", call.kernel, " wants ", call.push.size(),
+            " push words");
+    Prepared::Item item{pipeline_of(call), {}, call.writes, call.push, groups_of(call), node};
+    for (const Ref r : call.buffers) use(r);
     prepared_.items.push_back(std::move(item));
-    refs_.push_back({from, to});
+    refs_.push_back(std::move(call.buffers));
   }
 
   const Pipeline* pipeline_of(const Call& call) const {

@@ -12,7 +12,7 @@
 namespace hrt::gpu::opencl {
 
 struct Source {
-  const char* name;  // of the file: "prelude.cl", "transpose.comp", "types.h"
+  const char* name;  // of the file: "prelude.cl", "strided.comp", "types.h"
   const char* text;
 };
 // Generated (source_table.cmake) from the kernels that the plugin is linked with.

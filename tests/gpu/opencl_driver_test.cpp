@@ -39,10 +39,14 @@ TEST_F(OpenClDriverTest, AKernelReadsAndWritesSpansWithOffsetsAndPushConstants) 
   auto x = driver->allocate(at + 24), y = driver->allocate(at + 24);
   const std::vector<int> in{1, 2, 3, 4, 5, 6};
   driver->write({x.get(), at, 24}, in.data());
-  const std::array<int32_t, 4> constants{8, 1, 1, 2};  // work-group, rank
-  // n, offset, dims, strides: a 2x3 matrix transposed.
-  const std::vector<uint32_t> push{6, 0, 3, 2, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0};
-  const Pipeline* p = driver->pipeline("transpose", "b4", constants);
+  const std::array<int32_t, 4> constants{8, 1, 1, 1};  // work-group, outer dims
+  // A 2x3 matrix transposed: 3 rows of 2; from, to, steps within a row; then the outer dim and its steps.
+  std::vector<uint32_t> push{2, 3, 0, 0, 3, 1};
+  for (const uint32_t outer : {3U, 1U, 2U}) {
+    push.push_back(outer);
+    push.resize(push.size() + 7);
+  }
+  const Pipeline* p = driver->pipeline("strided", "b4", constants);
   ASSERT_NE(p, nullptr);
   const Dispatch d{p, {{x.get(), at, 24}, {y.get(), at, 24}}, push, {1, 1, 1}, 7, true};
   auto recording = driver->record({&d, 1}, true);
@@ -60,7 +64,7 @@ TEST_F(OpenClDriverTest, AKernelReadsAndWritesSpansWithOffsetsAndPushConstants) 
 
 TEST_F(OpenClDriverTest, AKernelOrVariantThatIsNotThereIsNull) {
   EXPECT_EQ(driver->pipeline("no_such_kernel", "f32", {}), nullptr);
-  EXPECT_EQ(driver->pipeline("transpose", "f32", {}), nullptr);
+  EXPECT_EQ(driver->pipeline("strided", "f32", {}), nullptr);
 }
 
 TEST_F(OpenClDriverTest, WorkThatWaitsForALaterSubmissionRunsAfterIt) {

@@ -4,7 +4,7 @@
 #define TO_STORE S_I32
 #define TO_ST(b, i, v) ST_I32(b, i, v)
 #if defined(HRT_VARIANT_f32) || defined(HRT_VARIANT_f16)
-#define CONVERT(v) float_to_int(v)
+#define CONVERT(v) TO_INT(low_bits(v))
 #else
 #define CONVERT(v) (v)
 #endif

@@ -5,7 +5,7 @@
 #define TO_STORE S_I64
 #define TO_ST(b, i, v) ST_I64(b, i, v)
 #if defined(HRT_VARIANT_f32) || defined(HRT_VARIANT_f16)
-#define CONVERT(v) float_to_int64(v)
+#define CONVERT(v) TO_INT64(wide_bits(v))
 #else
 #define CONVERT(v) TO_INT64(v)
 #endif

@@ -5,7 +5,7 @@
 #define TO_STORE S_U64
 #define TO_ST(b, i, v) ST_U64(b, i, v)
 #if defined(HRT_VARIANT_f32) || defined(HRT_VARIANT_f16)
-#define CONVERT(v) float_to_int64(v)
+#define CONVERT(v) float_to_uint64(v)
 #else
 #define CONVERT(v) TO_UINT64(v)
 #endif

@@ -53,3 +53,5 @@
 #define CHAIN_SOFTPLUS 50
 #define CHAIN_SOFTSIGN 51
 #define CHAIN_SHRINK 52  // a: bias, b: lambd
+#define CHAIN_AT_LEAST 53  // v, unless it is NaN, where r < v; the bounds of Clip
+#define CHAIN_AT_MOST 54

@@ -146,8 +146,8 @@ Compiled compile_clip(const Node& node, Uploads&) {
   if ((low || !node.has_input(1)) && (high || !node.has_input(2)))
     return chained(node, {{.op = CHAIN_CLIP, .a = low.value_or(-kInfinity), .b = high.value_or(kInfinity)}},
                    1);
-  if (node.has_input(1)) ops.push_back({.op = CHAIN_MAX, .operand = 1});
-  if (node.has_input(2)) ops.push_back({.op = CHAIN_MIN, .operand = 2});
+  if (node.has_input(1)) ops.push_back({.op = CHAIN_AT_LEAST, .operand = 1});
+  if (node.has_input(2)) ops.push_back({.op = CHAIN_AT_MOST, .operand = 2});
   return chained(node, std::move(ops), 1);
 }
 

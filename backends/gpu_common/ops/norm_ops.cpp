@@ -98,19 +98,9 @@ Ref expanded(Emit& e, size_t i, const Dims& row) {
   if (dims.size() > row.size())
     unsupported("a parameter of shape ", o.dims, " for normalised dims ", row, ": it varies outside of them");
   if (sdk::element_count(dims) == sdk::element_count(row)) return e.in_ref(i);
-  constexpr size_t kMostDims = 6;  // of kernels/transpose.comp
-  const Merged m = merge_dims(row, std::span(&dims, 1), kMostDims);
-  const int64_t n = sdk::element_count(row);
-  Call call = element_call("transpose", size_variant(o.dtype), n);
-  call.constants = {int32_t(m.dims.size())};
-  call.push = {push_int(n), 0};
-  for (const Dims* d : {&m.dims, &m.strides[0]}) {
-    for (size_t k = 0; k < kMostDims; ++k) call.push.push_back(k < d->size() ? push_int((*d)[k]) : 0);
-  }
-  const Ref to = e.scratch(uint64_t(n) * dtype_bytes(o.dtype));
-  call.buffers = {e.in_ref(i), to};
-  call.writes = 2;
-  e.dispatch(std::move(call));
+  const Merged m = merge_dims(row, std::span(&dims, 1), HRT_MAX_RANK);
+  const Ref to = e.scratch(uint64_t(sdk::element_count(row)) * dtype_bytes(o.dtype));
+  copy_box(e, e.in_ref(i), to, o.dtype, {m.dims, m.strides[0], strides_of(m.dims)});
   return to;
 }
 

@@ -29,15 +29,17 @@ std::string one_hot_supports(const Node& node, const Caps& caps) {
   const hrt_dtype t = type_of(node, 0);
   if (!is_index(t) && (!type_variant(t) || t == HRT_FLOAT64 || dtype_bits(t) == 64))
     return sdk::cat("dtype ", dtype_name(t), " of the indices");
+  if (!is_index(t) && !caps.i64)
+    return sdk::cat("dtype ", dtype_name(t), ": this device has no 64-bit integers");
   if (std::string reason = storable(t, caps); !reason.empty()) return reason;
   return storable(type_of(node, 2), caps);
 }
 
-// Indices of other types are converted, as Cast does it.
+// Indices of other types are converted to int64, as Cast does it.
 Ref index_ref(Emit& e, const Operand& indices) {
   if (is_index(indices.dtype)) return e.in_ref(0);
-  const Ref converted = e.scratch(uint64_t(indices.count()) * sizeof(int32_t));
-  Call call = fill_call("cast_i32", type_variant(indices.dtype), indices.count());
+  const Ref converted = e.scratch(uint64_t(indices.count()) * sizeof(int64_t));
+  Call call = fill_call("cast_i64", type_variant(indices.dtype), indices.count());
   call.buffers = {e.in_ref(0), converted};
   call.writes = 2;
   e.dispatch(std::move(call));
@@ -53,7 +55,7 @@ Compiled compile_one_hot(const Node& node, Uploads&) {
     const Lines l = lines_of(y.dims, axis);
     const Ref which = index_ref(e, indices);
     Call call = fill_call("one_hot", size_variant(y.dtype), y.count());
-    call.constants = {is_index(indices.dtype) ? index_words(indices.dtype) : 1};
+    call.constants = {is_index(indices.dtype) ? index_words(indices.dtype) : 2};
     call.buffers = {which, e.in_ref(2), e.out_ref(0)};
     call.writes = 4;
     call.push.insert(call.push.end(), {push_int(l.n), push_int(l.inner)});

@@ -30,15 +30,16 @@ Box merged(const Box& box) {
   return m;
 }
 
-void copy_box(Emit& e, Ref x, Ref y, hrt_dtype dtype, const Box& box) {
-  if (sdk::element_count(box.dims) == 0) return;
+Call box_call(const Caps& caps, Ref x, Ref y, hrt_dtype dtype, const Box& box) {
   const Box m = merged(box);
   const size_t outer = m.dims.size() - 1;
   if (outer > kOuterDims) unsupported("moving elements over ", outer + 1, " dims, kernels have 9");
   const int64_t rows = sdk::element_count(std::span(m.dims).first(outer));
+  const char* variant = size_variant(dtype);
+  require(variant != nullptr, "dtype ", dtype_name(dtype));
   Call call;
   call.kernel = "strided";
-  call.variant = size_variant(dtype);
+  call.variant = variant;
   call.constants = {int32_t(outer)};
   call.buffers = {x, y};
   call.writes = 2;
@@ -46,10 +47,14 @@ void copy_box(Emit& e, Ref x, Ref y, hrt_dtype dtype, const Box& box) {
                push_int(m.to),          push_int(m.xs.back()), push_int(m.ys.back())};
   for (const Dims* list : {&m.dims, &m.xs, &m.ys})
     for (size_t d = 0; d < kOuterDims; ++d) call.push.push_back(d < outer ? push_int((*list)[d]) : 0);
-  const Grid g = grid(e.caps(), m.dims.back(), rows);
+  const Grid g = grid(caps, m.dims.back(), rows);
   call.group = g.group;
   call.threads = g.threads;
-  e.dispatch(std::move(call));
+  return call;
+}
+
+void copy_box(Emit& e, Ref x, Ref y, hrt_dtype dtype, const Box& box) {
+  if (sdk::element_count(box.dims) > 0) e.dispatch(box_call(e.caps(), x, y, dtype, box));
 }
 
 void fill(Emit& e, std::optional<Ref> x) {
