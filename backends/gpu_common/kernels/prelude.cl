@@ -30,6 +30,7 @@
 #define GROUP_SIZE(d) ((int)get_local_size(d))
 #define LINEAR_ID() (GLOBAL_ID(0) + GLOBAL_ID(1) * GROUPS(0) * GROUP_SIZE(0))
 #define BARRIER() barrier(CLK_LOCAL_MEM_FENCE)
+#define BARRIER_BUFFERS() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 #define ATOMIC_MIN(b, i, v) atomic_min(&b[i], v)
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")

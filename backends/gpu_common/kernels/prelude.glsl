@@ -38,6 +38,8 @@
 // For one-dimensional kernels: more invocations than fit one dimension are dispatched in two (Call::linear).
 #define LINEAR_ID() (GLOBAL_ID(0) + GLOBAL_ID(1) * GROUPS(0) * GROUP_SIZE(0))
 #define BARRIER() barrier()
+// Orders what a group reads and writes in buffers, too.
+#define BARRIER_BUFFERS() { memoryBarrierBuffer(); barrier(); }
 #define ATOMIC_MIN(b, i, v) atomicMin(b[i], v)
 #define UNROLL [[unroll]]
 
