@@ -141,7 +141,8 @@ std::span<const Op> norm_ops();       // BatchNormalization, LayerNormalization,
 std::span<const Op> gemm_ops();       // Gemm, MatMul, hrt.FusedGemm, hrt.FusedMatMul
 std::span<const Op> conv_ops();       // Conv, hrt.FusedConv, ConvTranspose
 std::span<const Op> pool_ops();       // MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool, LpPool
-std::span<const Op> resize_ops();     // Resize, Upsample, GridSample
+std::span<const Op> resize_ops();     // Resize
+std::span<const Op> sample_ops();     // GridSample
 std::span<const Op> attention_ops();  // Attention, com.microsoft's kin
 std::span<const Op> quantize_ops();   // QuantizeLinear, DequantizeLinear, QLinearConv, QLinearMatMul ...
 std::span<const Op> recurrent_ops();  // LSTM, GRU, RNN

@@ -8,7 +8,7 @@ const Op* find_op(const Node& node) {
   static constexpr Rows kTables[] = {
       chain_ops,  compare_ops, view_ops,   movement_ops, gather_ops,    reduce_ops,    softmax_ops,
       norm_ops,   gemm_ops,    conv_ops,   pool_ops,     resize_ops,    attention_ops, quantize_ops,
-      einsum_ops, scatter_ops, select_ops, sort_ops,     recurrent_ops,
+      einsum_ops, scatter_ops, select_ops, sort_ops,     recurrent_ops, sample_ops,
   };
   for (const Rows rows : kTables)
     for (const Op& op : rows())

@@ -99,20 +99,19 @@ BODY
         float sum1 = 0.0f;
         float sum2 = 0.0f;
         float sum3 = 0.0f;
-        if (k < length) {
-          for (int i = lane; i < p.hidden; i += LANES) {
-            const float h = states[from + i];
-            const int at = at_r + i * p.r_state;
-            if (stage != 2) sum0 += h * LD(r, at);
-            if (GATES > 1 && stage != 2) sum1 += h * LD(r, at + gate);
-            if (GATES > 2 && stage != 1) sum2 += h * LD(r, at + 2 * gate);
-            if (GATES > 3) sum3 += h * LD(r, at + 3 * gate);
-          }
-          FOLD(sum0)
-          if (GATES > 1) { FOLD(sum1) }
-          if (GATES > 2) { FOLD(sum2) }
-          if (GATES > 3) { FOLD(sum3) }
+        const int terms = k < length ? p.hidden : 0;
+        for (int i = lane; i < terms; i += LANES) {
+          const float h = states[from + i];
+          const int at = at_r + i * p.r_state;
+          if (stage != 2) sum0 += h * LD(r, at);
+          if (GATES > 1 && stage != 2) sum1 += h * LD(r, at + gate);
+          if (GATES > 2 && stage != 1) sum2 += h * LD(r, at + 2 * gate);
+          if (GATES > 3) sum3 += h * LD(r, at + 3 * gate);
         }
+        FOLD(sum0)
+        if (GATES > 1) { FOLD(sum1) }
+        if (GATES > 2) { FOLD(sum2) }
+        if (GATES > 3) { FOLD(sum3) }
         if (lane == 0) {
           const float before = states[now + u];
           float h = before;
