@@ -28,6 +28,7 @@ std::string load() {
   find(lib, g_api.CreateCommandQueue, "clCreateCommandQueue", missing);
   find(lib, g_api.ReleaseCommandQueue, "clReleaseCommandQueue", missing);
   find(lib, g_api.Flush, "clFlush", missing);
+  find(lib, g_api.Finish, "clFinish", missing);
   find(lib, g_api.CreateBuffer, "clCreateBuffer", missing);
   find(lib, g_api.CreateSubBuffer, "clCreateSubBuffer", missing);
   find(lib, g_api.ReleaseMemObject, "clReleaseMemObject", missing);

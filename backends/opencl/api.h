@@ -5,6 +5,7 @@
 
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
+#include <CL/cl_ext.h>
 
 #include <memory>
 #include <string>
@@ -24,6 +25,7 @@ struct Api {
   decltype(&clCreateCommandQueue) CreateCommandQueue;
   decltype(&clReleaseCommandQueue) ReleaseCommandQueue;
   decltype(&clFlush) Flush;
+  decltype(&clFinish) Finish;
   decltype(&clCreateBuffer) CreateBuffer;
   decltype(&clCreateSubBuffer) CreateSubBuffer;
   decltype(&clReleaseMemObject) ReleaseMemObject;

@@ -50,7 +50,12 @@ void Device::end_submission() {
 
 bool Device::idle(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, timeout, [&] { return in_flight_ == 0; });
+  if (!changed_.wait_for(lock, timeout, [&] { return in_flight_ == 0; })) return false;
+  // Buffers are placed by commands that nobody waits for, and a submission calls back before the driver has
+  // done all that it does for it: its threads must not be found at work when the process ends.
+  for (const auto& [properties, queues] : idle_)
+    for (const Queue& q : queues) api().Finish(q.get());
+  return true;
 }
 
 }  // namespace hrt::gpu::opencl

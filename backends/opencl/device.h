@@ -35,7 +35,7 @@ struct Device {
   void give_queue(cl_command_queue_properties properties, cl_command_queue queue);
   // The last that a submission does with this device: once per take_queue.
   void end_submission();
-  // Waits until all submissions have ended. False: some have not.
+  // Waits until all submissions have ended, and nothing is left of them in the queues. False: some have not.
   bool idle(std::chrono::milliseconds timeout);
 
  private:

@@ -28,12 +28,16 @@ bool has_word(const std::string& words, const std::string& word) {
   return sdk::cat(" ", words, " ").find(sdk::cat(" ", word, " ")) != std::string::npos;
 }
 
+// 12 for OpenCL 1.2; 0 when the driver does not say it as it should.
+int version_of(cl_device_id device) {
+  int major = 0, minor = 0;
+  if (std::sscanf(text(device, CL_DEVICE_VERSION).c_str(), "OpenCL %d.%d", &major, &minor) != 2) return 0;
+  return major * 10 + minor;
+}
+
 // Why a device cannot be used, or "".
 std::string unusable(cl_device_id device) {
-  int major = 0, minor = 0;
-  const std::string version = text(device, CL_DEVICE_VERSION);
-  if (std::sscanf(version.c_str(), "OpenCL %d.%d", &major, &minor) != 2 || major * 10 + minor < 12)
-    return sdk::cat(version, " is older than OpenCL 1.2");
+  if (version_of(device) < 12) return sdk::cat(text(device, CL_DEVICE_VERSION), " is older than OpenCL 1.2");
   if (!number<cl_bool>(device, CL_DEVICE_AVAILABLE)) return "the device is not available";
   if (!number<cl_bool>(device, CL_DEVICE_COMPILER_AVAILABLE)) return "the driver has no compiler";
   if (text(device, CL_DEVICE_PROFILE) != "FULL_PROFILE") return "the device has the embedded profile only";
@@ -50,6 +54,32 @@ void find_group_limits(cl_device_id device, Caps& caps) {
   caps.max_group_size = uint32_t(number<size_t>(device, CL_DEVICE_MAX_WORK_GROUP_SIZE));
   // OpenCL sets no limit; kernels count invocations in 32-bit integers.
   caps.max_groups = {1U << 20, 65535, 65535};
+}
+
+// Invocations of a subgroup, which OpenCL tells for kernels, and extensions for devices. 1: there are none,
+// or it is not told. Those of CPUs are left alone: kernels that use them there are no part of the dialect.
+uint32_t subgroup_size(cl_device_id device, const Caps& caps, const std::string& extensions) {
+  constexpr cl_device_info kMaxSubgroups = 0x105C;  // CL_DEVICE_MAX_NUM_SUB_GROUPS, of OpenCL 2.1
+  const bool there = has_word(extensions, "cl_khr_subgroups") ||
+                     (version_of(device) >= 21 && number<cl_uint>(device, kMaxSubgroups) > 0);
+  if (!there || caps.is_cpu) return 1;
+  if (has_word(extensions, "cl_nv_device_attribute_query"))
+    return number<cl_uint>(device, CL_DEVICE_WARP_SIZE_NV);
+  if (has_word(extensions, "cl_amd_device_attribute_query"))
+    return number<cl_uint>(device, CL_DEVICE_WAVEFRONT_WIDTH_AMD);
+  if (!has_word(extensions, "cl_intel_required_subgroup_size")) return 1;
+  size_t bytes = 0;
+  check(api().GetDeviceInfo(device, CL_DEVICE_SUB_GROUP_SIZES_INTEL, 0, nullptr, &bytes), "clGetDeviceInfo");
+  std::vector<size_t> sizes(bytes / sizeof(size_t));
+  check(api().GetDeviceInfo(device, CL_DEVICE_SUB_GROUP_SIZES_INTEL, bytes, sizes.data(), nullptr),
+        "clGetDeviceInfo");
+  return sizes.empty() ? 1 : uint32_t(*std::max_element(sizes.begin(), sizes.end()));
+}
+
+bool has_dot8(cl_device_id device, const std::string& extensions) {
+  if (!has_word(extensions, "cl_khr_integer_dot_product")) return false;
+  return (number<cl_bitfield>(device, CL_DEVICE_INTEGER_DOT_PRODUCT_CAPABILITIES_KHR) &
+          CL_DEVICE_INTEGER_DOT_PRODUCT_INPUT_4x8BIT_PACKED_KHR) != 0;
 }
 
 Caps find_caps(cl_device_id device) {
@@ -76,6 +106,8 @@ Caps find_caps(cl_device_id device) {
   caps.i8_storage = true;
   caps.i64 = true;  // in the full profile
   caps.f64 = has_word(extensions, "cl_khr_fp64");
+  caps.subgroup_size = subgroup_size(device, caps, extensions);
+  caps.dot8 = has_dot8(device, extensions);
   caps.units = std::max(1U, number<cl_uint>(device, CL_DEVICE_MAX_COMPUTE_UNITS));
   return caps;
 }
