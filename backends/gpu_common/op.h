@@ -133,7 +133,7 @@ std::span<const Op> view_ops();       // Reshape, Flatten, Squeeze, Unsqueeze, I
 std::span<const Op> movement_ops();   // Transpose, Concat, Split, Slice, Pad, Expand, Tile, DepthToSpace ...
 std::span<const Op> gather_ops();     // Gather, GatherElements, GatherND
 std::span<const Op> scatter_ops();    // ScatterElements, ScatterND
-std::span<const Op> select_ops();     // OneHot, Trilu, EyeLike, Range, ReverseSequence
+std::span<const Op> select_ops();     // OneHot, Trilu, EyeLike, Range, ReverseSequence, Shape
 std::span<const Op> sort_ops();       // TopK
 std::span<const Op> reduce_ops();     // Reduce*, ArgMax, ArgMin, CumSum
 std::span<const Op> softmax_ops();    // Softmax, LogSoftmax

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operators that fill or choose by position: OneHot, Trilu, EyeLike, Range, ReverseSequence.
+// Operators that fill or choose by position: OneHot, Trilu, EyeLike, Range, ReverseSequence, Shape, Size.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -169,7 +169,40 @@ Compiled compile_reverse_sequence(const Node& node, Uploads&) {
   return c;
 }
 
+// ------------------------------------------------------------------------------------ Shape, Size
+
+std::string always(const Node&, const Caps&) { return ""; }
+
+// What is known before the run, written where whoever needs it on the device reads it.
+void give(Emit& e, const Dims& values) {
+  require(int64_t(values.size()) == e.out()[0].count(), values.size(), " numbers for ", e.out()[0].dims);
+  const Ref from = e.data(values.data(), values.size() * sizeof(int64_t));
+  copy_box(e, from, e.out_ref(0), HRT_INT64, {{int64_t(values.size())}, {1}, {1}});
+}
+
+Compiled compile_shape(const Node& node, Uploads&) {
+  Compiled c;
+  constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
+  c.emit = [start = node.i("start", 0), end = node.i("end", kEnd)](Emit& e) {
+    const Dims& dims = e.in()[0].dims;
+    const auto rank = int64_t(dims.size());
+    const auto place = [&](int64_t axis) {
+      return std::clamp<int64_t>(axis < 0 ? axis + rank : axis, 0, rank);
+    };
+    give(e, {dims.begin() + place(start), dims.begin() + std::max(place(start), place(end))});
+  };
+  return c;
+}
+
+Compiled compile_size(const Node&, Uploads&) {
+  Compiled c;
+  c.emit = [](Emit& e) { give(e, {e.in()[0].count()}); };
+  return c;
+}
+
 constexpr Op kOps[] = {
+    {"", "Shape", always, compile_shape},
+    {"", "Size", always, compile_size},
     {"", "OneHot", one_hot_supports, compile_one_hot},
     {"", "Trilu", movable, compile_trilu},
     {"", "EyeLike", eye_supports, compile_eye},
