@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // variants: f32 f16
 // Steps `first` to `last` of RNN, GRU or LSTM (ops/rnn.cpp, gru.cpp, lstm.cpp), whose products with the inputs
-// are there. A unit of a cell is computed by LANES invocations, which share the sums over the states. One step
-// a dispatch, units may be spread over groups; several, and one group goes through all units of a sequence.
+// are there. An invocation computes UNITS neighbouring units of a cell, or LANES of them share the sums over the
+// states of one. One step a dispatch, units may be spread over groups; several, and one group goes through all
+// units of a sequence.
 //
 // states, n of each: h before even steps, h before odd ones, c, the update gate and the reset h of a GRU.
 #include "types.h"
@@ -23,6 +24,7 @@ CONSTANT(12, COUPLED, 0)  // forget = 1 - input
 CONSTANT(13, F0, GATE_SIGMOID)
 CONSTANT(14, F1, GATE_TANH)
 CONSTANT(15, F2, GATE_TANH)
+CONSTANT(16, UNITS, 1)  // a divisor of hidden
 // Strides: r_unit, r_state of r; x_* of the products; y_* of y; s_* of the states. Bit d of reverse: direction d
 // goes backwards.
 PARAMS(int hidden; int batch; int sequences; int direction; int steps; int first; int last; int n; int r_unit;
@@ -48,7 +50,7 @@ float gate_of(int f, float x, float a, float b) {
 #define WEIGHT_BIAS(g) (BIAS != 0 ? LD(bias, (2 * d * GATES + g) * p.hidden + u) : 0.0f)
 #define STATE_BIAS(g) (BIAS != 0 ? LD(bias, ((2 * d + 1) * GATES + g) * p.hidden + u) : 0.0f)
 #define INPUT_SUM(g) (LD(x, at_x + g * p.hidden) + WEIGHT_BIAS(g))
-#define SUM(g) (INPUT_SUM(g) + STATE_BIAS(g) + sum##g)
+#define SUM(g) (INPUT_SUM(g) + STATE_BIAS(g) + sum[(g) * UNITS + j])
 #define PEEP(g, c) (PEEPHOLES != 0 ? LD(peepholes, (d * 3 + g) * p.hidden + u) * (c) : 0.0f)
 #define FOLD(v)                                            \
   if (LANES > 1) {                                         \
@@ -91,28 +93,27 @@ BODY
     const int t = k < length && (p.reverse >> d & 1) != 0 ? length - 1 - k : k;
     for (int stage = STAGE; stage <= LAST_STAGE; ++stage) {
       const int from = stage == 2 ? 4 * p.n + state : now;
-      for (int u = GLOBAL_ID(0) / LANES; u < p.hidden; u += GROUPS(0) * GROUP_SIZE(0) / LANES) {
-        const int gate = p.hidden * p.r_unit;
-        const int at_r = d * GATES * p.hidden * p.hidden + u * p.r_unit;
-        const int at_x = t * p.x_step + batch * p.x_batch + d * p.x_direction + u;
-        float sum0 = 0.0f;
-        float sum1 = 0.0f;
-        float sum2 = 0.0f;
-        float sum3 = 0.0f;
+      for (int first = GLOBAL_ID(0) / LANES * UNITS; first < p.hidden;
+           first += GROUPS(0) * GROUP_SIZE(0) / LANES * UNITS) {
+        float sum[GATES * UNITS];
+        UNROLL for (int j = 0; j < GATES * UNITS; ++j) sum[j] = 0.0f;
         const int terms = k < length ? p.hidden : 0;
         for (int i = lane; i < terms; i += LANES) {
           const float h = states[from + i];
-          const int at = at_r + i * p.r_state;
-          if (stage != 2) sum0 += h * LD(r, at);
-          if (GATES > 1 && stage != 2) sum1 += h * LD(r, at + gate);
-          if (GATES > 2 && stage != 1) sum2 += h * LD(r, at + 2 * gate);
-          if (GATES > 3) sum3 += h * LD(r, at + 3 * gate);
+          const int at = d * GATES * p.hidden * p.hidden + first * p.r_unit + i * p.r_state;
+          UNROLL for (int g = 0; g < GATES; ++g) {
+            if (stage == 0 || (stage == 2) == (g == 2)) {
+              const int gate = at + g * p.hidden * p.r_unit;
+              UNROLL for (int j = 0; j < UNITS; ++j) sum[g * UNITS + j] += h * LD(r, gate + j * p.r_unit);
+            }
+          }
         }
-        FOLD(sum0)
-        if (GATES > 1) { FOLD(sum1) }
-        if (GATES > 2) { FOLD(sum2) }
-        if (GATES > 3) { FOLD(sum3) }
-        if (lane == 0) {
+        if (LANES > 1) {
+          UNROLL for (int g = 0; g < GATES; ++g) { FOLD(sum[g]) }
+        }
+        for (int j = 0; j < UNITS && lane == 0; ++j) {
+          const int u = first + j;
+          const int at_x = t * p.x_step + batch * p.x_batch + d * p.x_direction + u;
           const float before = states[now + u];
           float h = before;
           if (k < length && GATES == 1) h = GATE0(SUM(0));
@@ -123,7 +124,7 @@ BODY
             } else {
               const float z = stage == 2 ? states[3 * p.n + state + u] : GATE0(SUM(0));
               const float reset = stage == 2 ? 1.0f : GATE0(SUM(1));
-              h = (1.0f - z) * GATE1(INPUT_SUM(2) + reset * (sum2 + STATE_BIAS(2))) + z * before;
+              h = (1.0f - z) * GATE1(INPUT_SUM(2) + reset * (sum[2 * UNITS + j] + STATE_BIAS(2))) + z * before;
             }
           }
           if (k < length && GATES == 4) {

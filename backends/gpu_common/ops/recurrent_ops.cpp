@@ -222,25 +222,40 @@ struct Buffers {
   Ref x, r, states, fault;
 };
 
-// Steps first to last of so many directions from one on; stages: of a GRU that resets early.
+// How the units of a cell are dealt out: `units` to an invocation or `lanes` invocations to a unit, in
+// groups.
+struct Deal {
+  int64_t lanes = 1, units = 1, group = 32;
+};
+Deal deal(const Caps& caps, int64_t hidden) {
+  if (!caps.is_cpu) return {32, 1, 32};
+  // Invocations are SIMD lanes, or else each has SIMD of its own.
+  int64_t units = caps.subgroup_size > 1 ? 1 : 16;
+  while (hidden % units != 0) units /= 2;
+  return {1, units, std::clamp<int64_t>(round_up(hidden / units, 8), 8, caps.subgroup_size > 1 ? 64 : 8)};
+}
+
+// Steps first to last of so many directions from one on; stages: of a GRU that resets early. many: by one
+// group for each sequence.
 struct Part {
   int64_t first, last;
   int32_t direction, directions;
+  bool many = false;
   std::array<int32_t, 2> stages{0, 0};
 };
 
 Call recurrent_call(Emit& e, const Attributes& at, const Sizes& s, const Buffers& b, const Part& part) {
-  const bool cpu = e.caps().is_cpu, many = part.last - part.first > 1;
-  constexpr int64_t kLanes = 32, kUnitsOfCpu = 16;
-  const int64_t lanes = cpu ? 1 : kLanes;
+  const bool cpu = e.caps().is_cpu;
+  const Deal dealt = deal(e.caps(), s.hidden);
   const bool wants_y = e.out()[0].present();
   Call call;
   call.kernel = "recurrent";
   call.variant = type_variant(e.in()[0].dtype);
-  call.constants = {int32_t(lanes), at.gates,    part.stages[0], part.stages[1], many,
-                    e.has_in(3),    e.has_in(7), e.has_in(4),    wants_y,        at.coupled};
+  call.constants = {int32_t(dealt.lanes), at.gates,    part.stages[0], part.stages[1], part.many,
+                    e.has_in(3),          e.has_in(7), e.has_in(4),    wants_y,        at.coupled};
   const auto functions = std::span(at.functions).subspan(size_t(part.direction) * at.each(), at.each());
   for (size_t i = 0; i < 3; ++i) call.constants.push_back(i < functions.size() ? functions[i].op : 0);
+  call.constants.push_back(int32_t(dealt.units));
   const auto input = [&](size_t i) { return e.has_in(i) ? e.in_ref(i) : b.r; };
   call.buffers = {b.x,    b.r, input(3), input(7), input(4), b.states, wants_y ? e.out_ref(0) : b.states,
                   b.fault};
@@ -261,8 +276,9 @@ Call recurrent_call(Emit& e, const Attributes& at, const Sizes& s, const Buffers
   for (float Function::* p : {&Function::a, &Function::b})
     for (size_t i = 0; i < 3; ++i)
       call.push.push_back(push_float(i < functions.size() ? functions[i].*p : 0));
-  call.group = {uint32_t(cpu ? kUnitsOfCpu : kLanes), 1, 1};
-  call.threads = {many ? kUnitsOfCpu : s.hidden * lanes, part.directions * s.batch, 1};
+  call.group = {uint32_t(dealt.group), 1, 1};
+  call.threads = {part.many ? dealt.group : s.hidden / dealt.units * dealt.lanes, part.directions * s.batch,
+                  1};
   return call;
 }
 
@@ -287,13 +303,21 @@ void emit_steps(Emit& e, const Attributes& at, const Sizes& s, const Buffers& b)
     });
 }
 
-// All steps in one dispatch, by one group for each sequence.
+// Many steps in one dispatch, by one group for each sequence. Not more than kMostTurns allows: lavapipe ends
+// loops when an invocation has gone through 65535 turns of all loops together.
 void emit_sequences(Emit& e, const Attributes& at, const Sizes& s, const Buffers& b) {
-  each_part(at, [&](int32_t direction, int32_t directions) {
-    Part part{0, s.steps, direction, directions};
-    if (two_stages(at)) part.stages = {1, 2};
-    e.dispatch(recurrent_call(e, at, s, b, part));
-  });
+  constexpr int64_t kMostTurns = 60000;
+  const Deal dealt = deal(e.caps(), s.hidden);
+  const int64_t turns =
+      ceil_div(s.hidden, dealt.units * dealt.group) * (s.hidden + dealt.units + 4) * (two_stages(at) ? 2 : 1);
+  const int64_t many = kMostTurns / std::max<int64_t>(turns, 1);
+  if (many < 2) return emit_steps(e, at, s, b);
+  for (int64_t k = 0; k < s.steps; k += many)
+    each_part(at, [&](int32_t direction, int32_t directions) {
+      Part part{k, std::min(k + many, s.steps), direction, directions, true};
+      if (two_stages(at)) part.stages = {1, 2};
+      e.dispatch(recurrent_call(e, at, s, b, part));
+    });
 }
 
 void emit_cells(Emit& e, const Attributes& at, const Sizes& s, const Buffers& b) {
