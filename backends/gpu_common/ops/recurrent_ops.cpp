@@ -324,7 +324,11 @@ void emit_cells(Emit& e, const Attributes& at, const Sizes& s, const Buffers& b)
   const auto steps = [&](Emit& to) { emit_steps(to, at, s, b); };
   const auto sequences = [&](Emit& to) { emit_sequences(to, at, s, b); };
   if (!e.caps().is_cpu || s.steps < 2) return steps(e);
-  const std::array<Emit::Way, 2> ways{sequences, steps};
+  // A step of small cells costs less than a dispatch; large ones want all units of the device.
+  constexpr int64_t kSmall = 1 << 16;
+  const bool small = s.rows() * s.hidden <= kSmall;
+  const std::array<Emit::Way, 2> ways{small ? Emit::Way(sequences) : Emit::Way(steps),
+                                      small ? Emit::Way(steps) : Emit::Way(sequences)};
   e.fastest(sdk::cat(s.steps, " ", s.batch, " ", s.hidden, " ", s.directions), ways);
 }
 
