@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/gpu_common/ops/epilogue.h"
 
+#include <limits>
+
 namespace hrt::gpu {
 namespace {
 
@@ -39,6 +41,14 @@ Epilogue make_epilogue(const Node& node) {
   const size_t row = row_of(node.s("activation"));
   const std::vector<float> params = params_of(node, kRows[row].params);
   return {int32_t(row), params.empty() ? 0 : params[0], params.size() < 2 ? 0 : params[1]};
+}
+
+Epilogue clipped(const Epilogue& e) {
+  constexpr int32_t kNone = 0, kRelu = 1, kClip = 3;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  if (e.act == kNone) return {kClip, -kInfinity, kInfinity};
+  if (e.act == kRelu) return {kClip, 0, kInfinity};
+  return e;
 }
 
 }  // namespace hrt::gpu

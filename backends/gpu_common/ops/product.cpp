@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/gpu_common/ops/product.h"
 
+#include <algorithm>
+
 #include "backends/gpu_common/ops/stack.h"
 
 namespace hrt::gpu {
 namespace {
 
 constexpr int64_t kVector = 4;
-constexpr int kLanes = 8;
-constexpr int kChunk = 32;  // elements of a that one load of a subgroup brings
+// Of gemm_lanes.comp: invocations of a subgroup, vectors of b that each has, and how many steps of k it takes
+// at once with so many rows.
+constexpr int kLanes = 8, kLaneVectors = 2;
+constexpr int lane_step(int rows) { return 64 / rows; }
 
 int64_t count_of(const Batch& dims) { return dims[0] * dims[1] * dims[2]; }
 
@@ -92,14 +96,24 @@ float element(const HostMatrices& m, int64_t at) {
 
 }  // namespace
 
-bool has_lanes(const Caps& caps) { return caps.is_cpu && caps.subgroup_size == uint32_t(kLanes); }
+bool has_lanes(const Caps& caps) {
+  return caps.is_cpu && caps.i64 && caps.subgroup_size == uint32_t(kLanes);
+}
 
-int lane_rows(int64_t m) { return m > 16 ? 32 : m > 8 ? 16 : m > 4 ? 8 : 4; }
+int lane_rows(int64_t m) {
+  struct Tile {
+    int rows;
+    double cost;  // of a row, as measured (gemm_lanes.comp)
+  };
+  static constexpr Tile kTiles[] = {{32, 1.0}, {16, 1.25}, {8, 1.65}};
+  const auto cost = [&](const Tile& t) { return double(round_up(m, t.rows)) * t.cost; };
+  return std::ranges::min_element(kTiles, {}, cost)->rows;
+}
 
 void emit_lanes(Emit& emit, const Product& p) {
   check_reach(p);
   const int rows = p.packed_a ? p.rows_packed : lane_rows(p.m);
-  const int64_t panels = ceil_div(p.m, rows), k_padded = round_up(p.k, kChunk / rows);
+  const int64_t panels = ceil_div(p.m, rows), k_padded = round_up(p.k, lane_step(rows));
   const int64_t n4 = ceil_div(p.n, kVector);
   Matrices a{{}, p.a.batch}, b{{}, p.b.batch};
   Ref a_ref = p.packed_a.value_or(p.a.ref), b_ref = p.packed_b.value_or(p.b.ref);
@@ -118,15 +132,16 @@ void emit_lanes(Emit& emit, const Product& p) {
   Call call;
   call.kernel = "gemm_lanes";
   call.variant = p.dtype == HRT_FLOAT32 && p.n % kVector == 0 ? "f32v4" : type_variant(p.dtype);
-  call.constants = {rows, p.e.act, bias ? kind : 0, residual ? 1 : 0};
+  const Epilogue e = clipped(p.e);
+  call.constants = {rows, e.act, bias ? kind : 0, residual ? 1 : 0};
   push_ints(call, {p.m, p.n, n4, p.k, k_padded, panels, p.dims[1], p.dims[2]});
   for (const Batch& s : {a.strides, b.strides, bias ? p.c->batch : Batch{}})
     push_ints(call, {s[0], s[1], s[2]});
-  for (const float f : {p.alpha, p.e.a, p.e.b}) call.push.push_back(push_float(f));
+  for (const float f : {p.alpha, e.a, e.b}) call.push.push_back(push_float(f));
   call.buffers = {a_ref, b_ref, bias ? p.c->ref : a_ref, residual.value_or(a_ref), p.y};
   call.writes = 16;
   call.group = {kLanes, 1, 1};
-  call.threads = {round_up(n4, kLanes), panels, count_of(p.dims)};
+  call.threads = {ceil_div(n4, kLanes * kLaneVectors) * kLanes, panels, count_of(p.dims)};
   emit.dispatch(std::move(call));
 }
 
@@ -138,7 +153,7 @@ void emit_product(Emit& emit, const Product& p) {
 }
 
 std::vector<float> pack_panels(const HostMatrices& from, int rows) {
-  const int64_t k_padded = round_up(from.cols, kChunk / rows), padded = round_up(from.rows, rows);
+  const int64_t k_padded = round_up(from.cols, lane_step(rows)), padded = round_up(from.rows, rows);
   std::vector<float> to(size_t(sdk::element_count(Dims{from.count, padded, k_padded})));
   for (int64_t i = 0; i < from.count; ++i)
     for (int64_t r = 0; r < from.rows; ++r)
