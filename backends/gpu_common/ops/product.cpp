@@ -133,11 +133,12 @@ void emit_lanes(Emit& emit, const Product& p) {
   call.kernel = "gemm_lanes";
   call.variant = p.dtype == HRT_FLOAT32 && p.n % kVector == 0 ? "f32v4" : type_variant(p.dtype);
   const Epilogue e = clipped(p.e);
-  call.constants = {rows, e.act, bias ? kind : 0, residual ? 1 : 0};
+  call.constants = {rows, e.act};
   push_ints(call, {p.m, p.n, n4, p.k, k_padded, panels, p.dims[1], p.dims[2]});
   for (const Batch& s : {a.strides, b.strides, bias ? p.c->batch : Batch{}})
     push_ints(call, {s[0], s[1], s[2]});
   for (const float f : {p.alpha, e.a, e.b}) call.push.push_back(push_float(f));
+  push_ints(call, {bias ? kind : 0, residual ? 1 : 0});
   call.buffers = {a_ref, b_ref, bias ? p.c->ref : a_ref, residual.value_or(a_ref), p.y};
   call.writes = 16;
   call.group = {kLanes, 1, 1};

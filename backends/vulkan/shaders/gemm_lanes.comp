@@ -20,10 +20,10 @@
 #include "epilogue.h"
 CONSTANT(3, TM, 32)
 CONSTANT(4, ACT, 0)
-CONSTANT(5, BIAS, 0)  // 1: one for each row, 2: for each column
-CONSTANT(6, RESIDUAL, 0)
 PARAMS(int m; int n; int n4; int k; int k_padded; int panels; int dims[2]; int a_batch[3]; int b_batch[3];
-       int bias_batch[3]; float alpha; float act_a; float act_b;)
+       int bias_batch[3]; float alpha; float act_a; float act_b;
+       int bias_kind;  // 1: one for each row, 2: for each column
+       int residual;)
 IN(u64vec4, 0, a)
 IN(u64vec2, 1, b)
 layout(std430, set = 0, binding = 2) readonly buffer Bias {
@@ -89,29 +89,32 @@ BODY
       }
     }
   }
+  // Results by a loop, for what is unrolled takes seconds to compile: those of a row are found in memory.
+  float all[TM * VECTORS * 4];
+  UNROLL for (int i = 0; i < TM * VECTORS * 4; ++i) all[i] = p.alpha * sum[i];
   const int bias_at = b0 * p.bias_batch[0] + b1 * p.bias_batch[1] + b2 * p.bias_batch[2];
-  UNROLL for (int j = 0; j < VECTORS; ++j) {
-    if (column[j] < p.n4) {
-      vec4 column_bias = vec4(0);
-      if (BIAS == 2) {
-        UNROLL for (int c = 0; c < 4; ++c)
-          column_bias[c] = float(bias[bias_at + min(column[j] * 4 + c, p.n - 1)]);
-      }
-      UNROLL for (int i = 0; i < TM; ++i) {
-        const int r = row + i;
-        if (r < p.m) {
+  for (int i = 0; i < TM; ++i) {
+    const int r = row + i;
+    if (r < p.m) {
+      float row_bias = 0.0f;
+      if (p.bias_kind == 1) row_bias = float(bias[bias_at + r]);
+      UNROLL for (int j = 0; j < VECTORS; ++j) {
+        if (column[j] < p.n4) {
           const int s = (i * VECTORS + j) * 4;
-          vec4 v = p.alpha * vec4(sum[s], sum[s + 1], sum[s + 2], sum[s + 3]) + column_bias;
-          if (BIAS == 1) v += float(bias[bias_at + r]);
+          vec4 v = vec4(all[s], all[s + 1], all[s + 2], all[s + 3]) + row_bias;
+          if (p.bias_kind == 2) {
+            UNROLL for (int c = 0; c < 4; ++c)
+              v[c] += float(bias[bias_at + min(column[j] * 4 + c, p.n - 1)]);
+          }
 #ifdef HRT_VARIANT_f32v4
           const int at = (batch * p.m + r) * p.n4 + column[j];
-          if (RESIDUAL != 0) v += z[at];
+          if (p.residual != 0) v += z[at];
           y[at] = finish(v);
 #else
           const int at = (batch * p.m + r) * p.n + column[j] * 4;
           UNROLL for (int c = 0; c < 4; ++c) {
             if (column[j] * 4 + c < p.n) {
-              if (RESIDUAL != 0) v[c] += LD(z, at + c);
+              if (p.residual != 0) v[c] += LD(z, at + c);
               ST(y, at + c, activate(v[c], ACT, p.act_a, p.act_b));
             }
           }
