@@ -39,6 +39,7 @@ struct Caps {
   std::array<uint32_t, 3> max_groups{65535, 65535, 65535};
   uint32_t shared_bytes = 16384;
   uint32_t subgroup_size = 1;  // 1: kernels may not use subgroups
+  uint32_t vector_width = 4;   // of the widest vectors of floats in the language of kernels
   bool f16_storage = false;    // halves in buffers
   bool f16_math = false;
   bool i8_storage = false;  // bytes in buffers

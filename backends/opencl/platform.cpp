@@ -93,6 +93,7 @@ Caps find_caps(cl_device_id device) {
   // Memory is shared where the device is the host's own processor: then a buffer over host memory is that
   // memory, always coherent. A GPU that shares memory may keep a copy, which only mapping would bring up to
   // date, and a buffer may not be mapped while another run uses it: such devices get memory of their own.
+  caps.vector_width = 16;
   caps.memory = caps.is_cpu ? HRT_MEMORY_SHARED : HRT_MEMORY_DEVICE;
   caps.import_alignment = caps.is_cpu ? caps.alignment : 0;
   caps.memory_bytes = caps.is_cpu ? 0 : number<cl_ulong>(device, CL_DEVICE_GLOBAL_MEM_SIZE);

@@ -31,7 +31,7 @@ struct Conv {
     constexpr int64_t kMostTaps = 25;  // all are unrolled
     return group_ic == 1 && group == oc && group > 1 && kernel[0] == 1 && volume(kernel) <= kMostTaps;
   }
-  int panel_rows() const { return lane_rows(group_oc()); }
+  int panel_rows(const Caps& caps) const { return gpu::panel_rows(caps, group_oc()); }
   void emit(Emit& emit) const;
 };
 
@@ -123,7 +123,7 @@ void emit_depthwise_tiled(Emit& emit, const Conv& conv, const Shape& s) {
 }
 
 Ref emit_im2col(Emit& emit, const Conv& conv, const Shape& s) {
-  const int64_t pixels = volume(s.out), vectors = ceil_div(pixels, 4);
+  const int64_t pixels = volume(s.out), vectors = ceil_div(panel_columns(emit.caps(), pixels), 4);
   const int64_t n =
       sdk::element_count(Dims{s.images, conv.group * conv.group_ic, volume(conv.kernel), vectors});
   push_int(n * 4);
@@ -150,16 +150,18 @@ void emit_as_product(Emit& emit, const Conv& conv, const Shape& s) {
   p.k = conv.depth();
   p.dims = {1, s.images, conv.group};
   p.packed_a = emit.weight(*conv.panels);
-  p.rows_packed = conv.panel_rows();
+  p.rows_packed = conv.panel_rows(emit.caps());
   p.a.batch = {0, 0, 1};
-  const bool as_it_is = s.window.pointwise(s.in, s.out) && p.n % 4 == 0 && emit.in()[0].dtype == HRT_FLOAT32;
+  const bool as_it_is =
+      s.window.pointwise(s.in, s.out) && panel_takes(emit.caps(), p.n) && emit.in()[0].dtype == HRT_FLOAT32;
+  p.columns_packed = as_it_is ? p.n : round_up(panel_columns(emit.caps(), p.n), 4);
   p.packed_b = as_it_is ? emit.in_ref(0) : emit_im2col(emit, conv, s);
   p.b.batch = {0, conv.group, 1};
   if (emit.has_in(2)) p.c = Strided{emit.in_ref(2), 1, 0, {0, 0, conv.group_oc()}};
   if (emit.has_in(3)) p.residual = emit.in_ref(3);
   p.e = conv.e;
   p.y = emit.out_ref(0);
-  emit_lanes(emit, p);
+  emit_panels(emit, p);
 }
 
 void Conv::emit(Emit& emit) const {
@@ -209,7 +211,7 @@ Compiled compile(const Node& node, Uploads& uploads) {
   Compiled c;
   c.inplace = 1u << 3;
   const bool windowed = conv.depthwise() && all_ones(node.ints("dilations"));
-  if (data && data->size() > 0 && has_lanes(uploads.caps()) && !windowed) {
+  if (data && data->size() > 0 && has_panels(uploads.caps()) && !windowed) {
     c.packed |= 1u << 1;
     if (wants_winograd(node, conv)) {
       conv.winograd = upload_winograd(uploads, *data);
@@ -217,7 +219,7 @@ Compiled compile(const Node& node, Uploads& uploads) {
       const std::vector<float> packed =
           pack_panels({data->raw(), data->dtype(), conv.group, conv.group_oc(), conv.depth(),
                        conv.group_oc() * conv.depth(), conv.depth(), 1},
-                      conv.panel_rows());
+                      conv.panel_rows(uploads.caps()));
       conv.panels = uploads.weight(packed.data(), packed.size() * sizeof(float));
     }
   }

@@ -13,7 +13,8 @@ struct Epilogue {
 
 // From activation and activation_params (domain hrt) or activation_alpha, _beta (com.microsoft).
 Epilogue make_epilogue(const Node& node);
-// No activation, Relu and Clip are all Clip, for kernels that take long to compile: one pipeline does for all.
+// No activation, Relu and Clip are all Clip, for kernels that take long to compile: one pipeline does for
+// all.
 Epilogue clipped(const Epilogue& e);
 // Why the activation cannot be taken, or "".
 std::string epilogue_refusal(const Node& node);

@@ -48,7 +48,10 @@ void emit_matrices(Emit& emit, const Attributes& at) {
     b_strides = aligned(merged.strides[1], 0, at.weight ? 1 : b.elements());
   }
   if (emit.has_in(2)) p.c = matrix_c(emit, p.m, p.n);
-  if (at.weight) p.packed_b = emit.weight(*at.weight);
+  if (at.weight) {
+    p.packed_b = emit.weight(*at.weight);
+    p.columns_packed = panel_columns(emit.caps(), p.n);
+  }
   p.b = {at.weight ? 0 : emit.in_ref(1), b.row, b.col, b_strides};
   emit_product(emit, p);
 }
@@ -58,15 +61,16 @@ void emit_matrices(Emit& emit, const Attributes& at) {
 std::optional<size_t> pack_b(const Node& node, const Attributes& at, Uploads& uploads) {
   const Value value = Graph(node.graph()).value(node.input(1));
   const auto data = value.constant();
-  if (!data || !has_lanes(uploads.caps()) || data->rank() == 0) return std::nullopt;
+  if (!data || !has_panels(uploads.caps()) || data->rank() == 0) return std::nullopt;
   const Stack b(Dims(data->dims().begin(), data->dims().end()), false, at.trans_b);
-  if (data->dtype() == HRT_FLOAT32 && !at.trans_b && b.cols % 4 == 0) return std::nullopt;
+  if (data->dtype() == HRT_FLOAT32 && !at.trans_b && panel_takes(uploads.caps(), b.cols)) return std::nullopt;
   if (node.has_input(2)) {
     const auto c = Graph(node.graph()).value(node.input(2)).dims();
     if (at.beta != 1 || c.size() != 1 || c[0] != b.cols) return std::nullopt;
   }
   const std::vector<float> packed = pack_columns(
-      {data->raw(), data->dtype(), sdk::element_count(b.batch), b.rows, b.cols, b.elements(), b.row, b.col});
+      {data->raw(), data->dtype(), sdk::element_count(b.batch), b.rows, b.cols, b.elements(), b.row, b.col},
+      panel_columns(uploads.caps(), b.cols));
   if (packed.empty()) return std::nullopt;
   return uploads.weight(packed.data(), packed.size() * sizeof(float));
 }

@@ -8,11 +8,34 @@
 namespace hrt::gpu {
 namespace {
 
-constexpr int64_t kVector = 4;
-// Of gemm_lanes.comp: invocations of a subgroup, vectors of b that each has, and how many steps of k it takes
-// at once with so many rows.
-constexpr int kLanes = 8, kLaneVectors = 2;
-constexpr int lane_step(int rows) { return 64 / rows; }
+constexpr int kLanes = 8;  // of a subgroup
+// Panels are padded so that gemm_lanes.comp takes 64 elements at once.
+constexpr int panel_step(int rows) { return 64 / rows; }
+
+struct Tile {
+  int rows;
+  double cost;  // of a row, as measured
+};
+
+// A kernel on packed operands.
+struct PanelKernel {
+  const char* name;
+  std::span<const Tile> tiles;
+  int vector;   // that rows of b are made of
+  int columns;  // of a tile
+  uint32_t group;
+};
+constexpr Tile kLaneTiles[] = {{32, 1.0}, {16, 1.25}, {8, 1.65}};
+constexpr Tile kVectorTiles[] = {{8, 1.0}, {4, 1.5}, {1, 4.0}};
+constexpr PanelKernel kLaneKernel{"gemm_lanes", kLaneTiles, 4, 64, kLanes};
+constexpr PanelKernel kVectorKernel{"gemm_vectors", kVectorTiles, 16, 16, 1};
+
+// NULL where only real GPUs' kernels do.
+const PanelKernel* panel_kernel(const Caps& caps) {
+  if (!caps.is_cpu) return nullptr;
+  if (caps.vector_width >= 16) return &kVectorKernel;
+  return caps.i64 && caps.subgroup_size == uint32_t(kLanes) ? &kLaneKernel : nullptr;
+}
 
 int64_t count_of(const Batch& dims) { return dims[0] * dims[1] * dims[2]; }
 
@@ -50,23 +73,24 @@ Ref pack(Emit& emit, const Product& p, const Packing& k, const Batch& dims) {
   return to;
 }
 
-// Rows of whole vectors, one after the other, as the kernel reads b.
-bool in_vectors(const Product& p) {
-  if (p.dtype != HRT_FLOAT32 || p.b.col != 1 || p.b.row != p.n || p.n % kVector) return false;
+// Rows one after the other, as the kernel reads b.
+bool in_rows(const Product& p, const Caps& caps) {
+  if (p.dtype != HRT_FLOAT32 || p.b.col != 1 || p.b.row != p.n || !panel_takes(caps, p.n)) return false;
   const Matrices own = own_matrices(p.dims, p.b.batch);
   for (size_t d = 0; d < 3; ++d)
     if (p.dims[d] > 1 && p.b.batch[d] != own.strides[d] * p.k * p.n) return false;
   return true;
 }
 
-// Where c is a vector that lanes add: 1: along rows, 2: along columns, 3: it lies as y does, 0: elsewhere.
+// Where c is a vector that panel kernels add: 1: along rows, 2: along columns, 3: it lies as y does, 0:
+// elsewhere.
 int bias_kind(const Product& p) {
   if (p.c->row == 0 && (p.c->col == 1 || p.n == 1)) return 2;
   if (p.c->col == 0 && (p.c->row == 1 || p.m == 1)) return 1;
   return p.c->row == p.n && p.c->col == 1 && count_of(p.dims) == 1 && !p.residual ? 3 : 0;
 }
 
-bool lanes_take(const Product& p) { return !p.c || (p.beta == 1 && bias_kind(p) != 0); }
+bool panels_add(const Product& p) { return !p.c || (p.beta == 1 && bias_kind(p) != 0); }
 
 void emit_plain(Emit& emit, const Product& p) {
   require(!p.residual, "no kernel adds this residual");
@@ -96,25 +120,29 @@ float element(const HostMatrices& m, int64_t at) {
 
 }  // namespace
 
-bool has_lanes(const Caps& caps) {
-  return caps.is_cpu && caps.i64 && caps.subgroup_size == uint32_t(kLanes);
-}
+bool has_panels(const Caps& caps) { return panel_kernel(caps) != nullptr; }
 
-int lane_rows(int64_t m) {
-  struct Tile {
-    int rows;
-    double cost;  // of a row, as measured (gemm_lanes.comp)
-  };
-  static constexpr Tile kTiles[] = {{32, 1.0}, {16, 1.25}, {8, 1.65}};
+int panel_rows(const Caps& caps, int64_t m) {
   const auto cost = [&](const Tile& t) { return double(round_up(m, t.rows)) * t.cost; };
-  return std::ranges::min_element(kTiles, {}, cost)->rows;
+  return std::ranges::min_element(panel_kernel(caps)->tiles, {}, cost)->rows;
 }
 
-void emit_lanes(Emit& emit, const Product& p) {
+bool panel_takes(const Caps& caps, int64_t columns) {
+  const PanelKernel& kernel = *panel_kernel(caps);
+  return kernel.vector == 16 ? columns >= kernel.vector : columns % kernel.vector == 0;
+}
+
+int64_t panel_columns(const Caps& caps, int64_t columns) {
+  return panel_takes(caps, columns) ? columns : round_up(columns, panel_kernel(caps)->vector);
+}
+
+void emit_panels(Emit& emit, const Product& p) {
   check_reach(p);
-  const int rows = p.packed_a ? p.rows_packed : lane_rows(p.m);
-  const int64_t panels = ceil_div(p.m, rows), k_padded = round_up(p.k, lane_step(rows));
-  const int64_t n4 = ceil_div(p.n, kVector);
+  const Caps& caps = emit.caps();
+  const PanelKernel& kernel = *panel_kernel(caps);
+  const int rows = p.packed_a ? p.rows_packed : panel_rows(caps, p.m);
+  const int64_t panels = ceil_div(p.m, rows), k_padded = round_up(p.k, panel_step(rows));
+  const int64_t width = p.packed_b ? p.columns_packed : panel_columns(caps, p.n);
   Matrices a{{}, p.a.batch}, b{{}, p.b.batch};
   Ref a_ref = p.packed_a.value_or(p.a.ref), b_ref = p.packed_b.value_or(p.b.ref);
   if (!p.packed_a) {
@@ -123,38 +151,39 @@ void emit_lanes(Emit& emit, const Product& p) {
   }
   if (!p.packed_b) {
     b = own_matrices(p.dims, p.b.batch);
-    if (!in_vectors(p))
-      b_ref = pack(emit, p, {p.b, p.n, p.k, p.b.col, p.b.row, n4 * kVector, 1, p.k}, b.dims);
+    if (!in_rows(p, caps)) b_ref = pack(emit, p, {p.b, p.n, p.k, p.b.col, p.b.row, width, 1, p.k}, b.dims);
   }
   const int kind = p.c ? bias_kind(p) : 0;
   const std::optional<Ref> residual = kind == 3 ? p.c->ref : p.residual;
   const bool bias = kind == 1 || kind == 2;
-  Call call;
-  call.kernel = "gemm_lanes";
-  call.variant = p.dtype == HRT_FLOAT32 && p.n % kVector == 0 ? "f32v4" : type_variant(p.dtype);
   const Epilogue e = clipped(p.e);
+  const bool whole = &kernel == &kLaneKernel && p.dtype == HRT_FLOAT32 && p.n % kernel.vector == 0;
+  Call call;
+  call.kernel = kernel.name;
+  call.variant = whole ? "f32v4" : type_variant(p.dtype);
   call.constants = {rows, e.act};
-  push_ints(call, {p.m, p.n, n4, p.k, k_padded, panels, p.dims[1], p.dims[2]});
+  push_ints(call, {p.m, p.n, &kernel == &kLaneKernel ? width / 4 : width, p.k, k_padded, panels, p.dims[1],
+                   p.dims[2]});
   for (const Batch& s : {a.strides, b.strides, bias ? p.c->batch : Batch{}})
     push_ints(call, {s[0], s[1], s[2]});
   for (const float f : {p.alpha, e.a, e.b}) call.push.push_back(push_float(f));
   push_ints(call, {bias ? kind : 0, residual ? 1 : 0});
   call.buffers = {a_ref, b_ref, bias ? p.c->ref : a_ref, residual.value_or(a_ref), p.y};
   call.writes = 16;
-  call.group = {kLanes, 1, 1};
-  call.threads = {ceil_div(n4, kLanes * kLaneVectors) * kLanes, panels, count_of(p.dims)};
+  call.group = {kernel.group, 1, 1};
+  call.threads = {ceil_div(p.n, kernel.columns) * kernel.group, panels, count_of(p.dims)};
   emit.dispatch(std::move(call));
 }
 
 void emit_product(Emit& emit, const Product& p) {
   check_reach(p);
-  if (has_lanes(emit.caps()) && lanes_take(p)) return emit_lanes(emit, p);
+  if (has_panels(emit.caps()) && panels_add(p)) return emit_panels(emit, p);
   require(!p.packed_a && !p.packed_b, "an operand was packed for a kernel that cannot add this");
   emit_plain(emit, p);
 }
 
 std::vector<float> pack_panels(const HostMatrices& from, int rows) {
-  const int64_t k_padded = round_up(from.cols, lane_step(rows)), padded = round_up(from.rows, rows);
+  const int64_t k_padded = round_up(from.cols, panel_step(rows)), padded = round_up(from.rows, rows);
   std::vector<float> to(size_t(sdk::element_count(Dims{from.count, padded, k_padded})));
   for (int64_t i = 0; i < from.count; ++i)
     for (int64_t r = 0; r < from.rows; ++r)
@@ -164,8 +193,7 @@ std::vector<float> pack_panels(const HostMatrices& from, int rows) {
   return to;
 }
 
-std::vector<float> pack_columns(const HostMatrices& from) {
-  const int64_t width = round_up(from.cols, kVector);
+std::vector<float> pack_columns(const HostMatrices& from, int64_t width) {
   std::vector<float> to(size_t(sdk::element_count(Dims{from.count, from.rows, width})));
   for (int64_t i = 0; i < from.count; ++i)
     for (int64_t r = 0; r < from.rows; ++r)

@@ -26,32 +26,36 @@ struct Product {
   std::optional<Strided> c;
   float alpha = 1, beta = 1;
   Epilogue e;
-  std::optional<Ref> residual;  // lies as y does; emit_lanes only
+  std::optional<Ref> residual;  // lies as y does; emit_panels only
   Ref y = 0;
   hrt_dtype dtype = HRT_FLOAT32;
-  // Operands packed beforehand for emit_lanes, as pack_panels and pack_columns do, whose strides are then of
+  // Operands packed beforehand for emit_panels, as pack_panels and pack_columns do, whose strides are then of
   // matrices: batch counts packed matrices.
   std::optional<Ref> packed_a, packed_b;
-  int rows_packed = 0;  // of panels of packed_a
+  int rows_packed = 0;         // of panels of packed_a
+  int64_t columns_packed = 0;  // of rows of packed_b
 };
 
 // By the fastest of the ways that this device has.
 void emit_product(Emit& emit, const Product& product);
 
-// The way for processors in disguise (gemm_lanes.comp).
-bool has_lanes(const Caps& caps);
-void emit_lanes(Emit& emit, const Product& product);
+// The way for processors in disguise, on packed operands (gemm_lanes.comp, gemm_vectors.comp).
+bool has_panels(const Caps& caps);
+void emit_panels(Emit& emit, const Product& product);
 // Rows of a panel for so many rows.
-int lane_rows(int64_t m);
+int panel_rows(const Caps& caps, int64_t m);
+// Whether a right operand with rows of so many floats is read as it lies; else, how long rows must be.
+bool panel_takes(const Caps& caps, int64_t columns);
+int64_t panel_columns(const Caps& caps, int64_t columns);
 
-// Host memory packed for emit_lanes: count matrices, element (r, c) of matrix i at i * matrix + r * row + c *
-// col. Left operands in panels of `rows`, right ones in rows of whole vectors.
+// Host memory packed for emit_panels: count matrices, element (r, c) of matrix i at i * matrix + r * row + c
+// * col. Left operands in panels of `rows`, right ones in rows of width.
 struct HostMatrices {
   const void* data;
   hrt_dtype dtype;
   int64_t count, rows, cols, matrix, row, col;
 };
 std::vector<float> pack_panels(const HostMatrices& from, int rows);
-std::vector<float> pack_columns(const HostMatrices& from);
+std::vector<float> pack_columns(const HostMatrices& from, int64_t width);
 
 }  // namespace hrt::gpu

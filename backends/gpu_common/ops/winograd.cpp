@@ -37,14 +37,15 @@ size_t upload_winograd(Uploads& uploads, const sdk::Tensor& weights) {
     }
     transform(g, frequencies.data() + i, matrix);
   }
-  const std::vector<float> packed =
-      pack_panels({frequencies.data(), HRT_FLOAT32, kFrequencies, oc, ic, matrix, ic, 1}, lane_rows(oc));
+  const std::vector<float> packed = pack_panels(
+      {frequencies.data(), HRT_FLOAT32, kFrequencies, oc, ic, matrix, ic, 1}, panel_rows(uploads.caps(), oc));
   return uploads.weight(packed.data(), packed.size() * sizeof(float));
 }
 
 void emit_winograd(Emit& emit, const Winograd& w) {
   const int64_t tiles_h = ceil_div(w.out[1], kTile), tiles_w = ceil_div(w.out[2], kTile);
-  const int64_t tiles = sdk::element_count(Dims{w.images, tiles_h, tiles_w}), width = round_up(tiles, 4);
+  const int64_t tiles = sdk::element_count(Dims{w.images, tiles_h, tiles_w}),
+                width = panel_columns(emit.caps(), tiles);
   const int64_t in_count = sdk::element_count(Dims{kFrequencies, w.ic, width});
   const int64_t out_count = sdk::element_count(Dims{kFrequencies, w.oc, width});
   push_int(in_count);
@@ -73,12 +74,13 @@ void emit_winograd(Emit& emit, const Winograd& w) {
   p.k = w.ic;
   p.dims = {1, 1, kFrequencies};
   p.packed_a = emit.weight(w.weight);
-  p.rows_packed = lane_rows(w.oc);
+  p.rows_packed = panel_rows(emit.caps(), w.oc);
   p.a.batch = {0, 0, 1};
   p.packed_b = transformed;
+  p.columns_packed = width;
   p.b.batch = {0, 0, 1};
   p.y = products;
-  emit_lanes(emit, p);
+  emit_panels(emit, p);
   Call out;
   out.kernel = "winograd_out";
   out.constants = {w.e.act, emit.has_in(2), emit.has_in(3)};
