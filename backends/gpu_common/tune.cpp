@@ -9,7 +9,7 @@
 namespace hrt::gpu {
 namespace {
 
-constexpr const char* kVersion = "1";  // of the ways and of their order: another one asks anew
+constexpr const char* kVersion = "2";  // of the ways and of their order: another one asks anew
 
 const hrt_cache_api* cache() {
   return static_cast<const hrt_cache_api*>(sdk::g_host.host->get_interface("hrt.host.cache/1"));

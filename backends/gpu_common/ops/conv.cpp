@@ -68,18 +68,49 @@ void bind(Emit& emit, Call& call) {
   call.writes = 16;
 }
 
-void emit_direct(Emit& emit, const Conv& conv, const Shape& s) {
+Call general_call(Emit& emit, const Conv& conv, const Shape& s, const char* kernel) {
   Call call;
-  call.kernel = "conv_direct";
-  const int channels = conv.group_oc() >= 8 ? 8 : conv.group_oc() >= 4 ? 4 : 1;
-  call.constants = {channels, conv.e.act, emit.has_in(2), emit.has_in(3)};
+  call.kernel = kernel;
   push(call, {conv.group, conv.group_ic, conv.group_oc()});
   for (const Dims3& d : {s.in, s.out, s.window.kernel, s.window.stride, s.window.dilation, s.window.pad})
     push(call, d);
   push(call, conv.e);
   bind(emit, call);
+  return call;
+}
+
+void emit_direct(Emit& emit, const Conv& conv, const Shape& s, int channels) {
+  Call call = general_call(emit, conv, s, "conv_direct");
+  call.constants = {channels, conv.e.act, emit.has_in(2), emit.has_in(3)};
   call.threads = {volume(s.out), ceil_div(conv.group_oc(), channels), s.images * conv.group};
   emit.dispatch(std::move(call));
+}
+
+void emit_tiles(Emit& emit, const Conv& conv, const Shape& s, int side) {
+  push_int(sdk::element_count(Dims{conv.oc, conv.depth()}));
+  Call call = general_call(emit, conv, s, "conv_tile");
+  call.constants = {side, side, conv.e.act, emit.has_in(2), emit.has_in(3)};
+  set_tiles(call, side, conv.group_oc(), volume(s.out), s.images * conv.group);
+  emit.dispatch(std::move(call));
+}
+
+// By kernels on weights as they are.
+void emit_general(Emit& emit, const Conv& conv, const Shape& s) {
+  const Caps& caps = emit.caps();
+  std::vector<Emit::Way> ways;
+  constexpr int64_t kFewChannels = 16;
+  if (!caps.is_cpu && conv.group_oc() >= kFewChannels)
+    for (const int side : {64, 32})
+      if (tiles_fit(caps, side))
+        ways.emplace_back([&conv, &s, side](Emit& e) { emit_tiles(e, conv, s, side); });
+  for (const int channels : {8, 4, 1})
+    if (channels == 1 || conv.group_oc() >= channels)
+      ways.emplace_back([&conv, &s, channels](Emit& e) { emit_direct(e, conv, s, channels); });
+  const Dims taps(conv.kernel.begin(), conv.kernel.end());
+  const Dims strides(s.window.stride.begin(), s.window.stride.end());
+  emit.fastest(sdk::cat(emit.in()[0].dims, " to ", emit.out()[0].dims, " ", dtype_name(emit.out()[0].dtype),
+                        " by ", taps, "/", strides, " of ", conv.group),
+               ways);
 }
 
 void emit_depthwise(Emit& emit, const Conv& conv, const Shape& s, int tile_h, int tile_w) {
@@ -178,7 +209,7 @@ void Conv::emit(Emit& emit) const {
   if (depthwise() && s.window.dense() && s.window.pad[0] == 0 && s.in[0] == 1)
     return emit_depthwise_tiled(emit, *this, s);
   if (panels) return emit_as_product(emit, *this, s);
-  emit_direct(emit, *this, s);
+  emit_general(emit, *this, s);
 }
 
 std::string supports(const Node& node, const Caps& caps) {

@@ -92,14 +92,12 @@ int bias_kind(const Product& p) {
 
 bool panels_add(const Product& p) { return !p.c || (p.beta == 1 && bias_kind(p) != 0); }
 
-void emit_plain(Emit& emit, const Product& p) {
+// A kernel on operands as they lie; they differ in constants and grid.
+Call strided_call(const Product& p, const char* kernel) {
   require(!p.residual, "no kernel adds this residual");
-  const bool few = p.m <= 2;
   Call call;
-  call.kernel = "matmul";
+  call.kernel = kernel;
   call.variant = type_variant(p.dtype);
-  const int rows = few ? 1 : 4, columns = few ? 1 : 2;
-  call.constants = {rows, columns, p.e.act, p.c ? 1 : 0};
   const Strided c = p.c.value_or(Strided{});
   push_ints(call, {p.m, p.n, p.k, p.a.row, p.a.col, p.b.row, p.b.col, c.row, c.col, p.dims[0], p.dims[1],
                    p.dims[2]});
@@ -107,10 +105,73 @@ void emit_plain(Emit& emit, const Product& p) {
   for (const float f : {p.alpha, p.beta, p.e.a, p.e.b}) call.push.push_back(push_float(f));
   call.buffers = {p.a.ref, p.b.ref, p.c ? c.ref : p.a.ref, p.y};
   call.writes = 8;
+  return call;
+}
+
+void emit_plain(Emit& emit, const Product& p) {
+  const bool few = p.m <= 2;
+  const int rows = few ? 1 : 4, columns = few ? 1 : 2;
+  Call call = strided_call(p, "matmul");
+  call.constants = {rows, columns, p.e.act, p.c ? 1 : 0};
   call.group = few ? std::array<uint32_t, 3>{64, 1, 1} : std::array<uint32_t, 3>{16, 8, 1};
   const int64_t groups = ceil_div(p.n, int64_t(call.group[0]) * columns);
   call.threads = {groups * call.group[0], ceil_div(p.m, rows), count_of(p.dims)};
   emit.dispatch(std::move(call));
+}
+
+void emit_tiles(Emit& emit, const Product& p, int side) {
+  Call call = strided_call(p, "gemm_tile");
+  call.constants = {side, side, p.e.act, p.c ? 1 : 0};
+  set_tiles(call, side, p.m, p.n, count_of(p.dims));
+  emit.dispatch(std::move(call));
+}
+
+void emit_subgroups(Emit& emit, const Product& p) {
+  constexpr int kRows = 8;
+  Call call = strided_call(p, "gemm_subgroup");
+  call.constants = {kRows, p.e.act, p.c ? 1 : 0};
+  call.group = {emit.caps().subgroup_size, 1, 1};
+  call.threads = {p.n, ceil_div(p.m, kRows), count_of(p.dims)};
+  emit.dispatch(std::move(call));
+}
+
+// A cooperative matrix of 16 x 16 halves, rows of whole 16 bytes.
+bool matrices_take(const Product& p, const Caps& caps) {
+  constexpr int64_t kSide = 16, kAligned = 8;
+  if (!caps.matrix || p.dtype != HRT_FLOAT16 || p.m % kSide || p.n % kSide || p.k % kSide) return false;
+  for (const Strided* s : {&p.a, &p.b}) {
+    if (s->col != 1 || s->row % kAligned) return false;
+    for (const int64_t step : s->batch)
+      if (step % kAligned) return false;
+  }
+  return true;
+}
+
+void emit_matrices(Emit& emit, const Product& p, int count) {
+  Call call = strided_call(p, "gemm_matrix");
+  call.constants = {count, count, p.e.act, p.c ? 1 : 0};
+  call.group = {emit.caps().subgroup_size, 1, 1};
+  const int64_t side = int64_t(count) * 16;
+  call.threads = {ceil_div(p.n, side) * call.group[0], ceil_div(p.m, side), count_of(p.dims)};
+  emit.dispatch(std::move(call));
+}
+
+// Without tuning the first is taken: each before those that it usually beats.
+std::vector<Emit::Way> ways_of(const Product& p, const Caps& caps) {
+  std::vector<Emit::Way> ways;
+  if (has_panels(caps) && panels_add(p)) ways.emplace_back([&p](Emit& e) { emit_panels(e, p); });
+  if (matrices_take(p, caps))
+    for (const int count : {4, 2}) ways.emplace_back([&p, count](Emit& e) { emit_matrices(e, p, count); });
+  const auto plain = [&p](Emit& e) { emit_plain(e, p); };
+  constexpr int64_t kSmall = 16;
+  const bool small = p.m < kSmall || p.n < kSmall;
+  if (small || caps.is_cpu) ways.emplace_back(plain);
+  if (caps.is_cpu) return ways;
+  for (const int side : {64, 32})
+    if (tiles_fit(caps, side)) ways.emplace_back([&p, side](Emit& e) { emit_tiles(e, p, side); });
+  if (caps.subgroup_size > 1) ways.emplace_back([&p](Emit& e) { emit_subgroups(e, p); });
+  if (!small) ways.emplace_back(plain);
+  return ways;
 }
 
 float element(const HostMatrices& m, int64_t at) {
@@ -175,11 +236,29 @@ void emit_panels(Emit& emit, const Product& p) {
   emit.dispatch(std::move(call));
 }
 
+bool tiles_fit(const Caps& caps, int side) {
+  constexpr int kStep = 16;
+  const auto threads = uint32_t(side / 4);
+  return caps.shared_bytes >= uint32_t(2 * side * kStep) * sizeof(float) &&
+         caps.max_group_size >= threads * threads;
+}
+
+void set_tiles(Call& call, int side, int64_t rows, int64_t columns, int64_t count) {
+  call.group = {uint32_t(side / 4), uint32_t(side / 4), 1};
+  call.threads = {ceil_div(columns, side) * call.group[0], ceil_div(rows, side) * call.group[1], count};
+}
+
 void emit_product(Emit& emit, const Product& p) {
   check_reach(p);
-  if (has_panels(emit.caps()) && panels_add(p)) return emit_panels(emit, p);
-  require(!p.packed_a && !p.packed_b, "an operand was packed for a kernel that cannot add this");
-  emit_plain(emit, p);
+  if (p.packed_a || p.packed_b) {
+    require(panels_add(p), "an operand was packed for a kernel that cannot add this");
+    return emit_panels(emit, p);
+  }
+  const std::vector<Emit::Way> ways = ways_of(p, emit.caps());
+  emit.fastest(sdk::cat(p.m, "x", p.n, "x", p.k, " of ", count_of(p.dims), " ", dtype_name(p.dtype), " by ",
+                        p.a.col == 1 ? "rows" : "columns", " and ", p.b.col == 1 ? "rows" : "columns",
+                        p.c ? " and c" : ""),
+               ways);
 }
 
 std::vector<float> pack_panels(const HostMatrices& from, int rows) {

@@ -48,6 +48,10 @@ int panel_rows(const Caps& caps, int64_t m);
 bool panel_takes(const Caps& caps, int64_t columns);
 int64_t panel_columns(const Caps& caps, int64_t columns);
 
+// The grid of kernels over gemm_tile.h: tiles of side x side results. Their constants begin with the sides.
+bool tiles_fit(const Caps& caps, int side);
+void set_tiles(Call& call, int side, int64_t rows, int64_t columns, int64_t count);
+
 // Host memory packed for emit_panels: count matrices, element (r, c) of matrix i at i * matrix + r * row + c
 // * col. Left operands in panels of `rows`, right ones in rows of width.
 struct HostMatrices {
