@@ -2,6 +2,8 @@
 // The OpenCL driver: the parts in this folder behind driver.h, and submissions from begin to end.
 #include "backends/opencl/driver.h"
 
+#include "backends/gpu_common/backend.h"
+
 #include "backends/opencl/memory.h"
 #include "backends/opencl/platform.h"
 #include "backends/opencl/programs.h"
@@ -208,3 +210,7 @@ std::unique_ptr<Driver> open(uint32_t index,
 const DriverInfo driver_info = {"opencl", devices, open};
 
 }  // namespace hrt::gpu::opencl
+
+const hrt::gpu::DriverInfo hrt::gpu::g_driver = {hrt::gpu::opencl::driver_info.name,
+                                                 hrt::gpu::opencl::driver_info.devices,
+                                                 hrt::gpu::opencl::driver_info.open};
