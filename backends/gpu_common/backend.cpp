@@ -173,11 +173,6 @@ hrt_status* context_create(hrt_prepared* prepared, hrt_context** out) {
 
 void context_destroy(hrt_context* context) { delete context; }
 
-hrt_status* run(hrt_context* context, const hrt_run_args* args) {
-  return guard(
-      [&] { context->context.run({args->inputs, args->input_count}, {args->outputs, args->output_count}); });
-}
-
 // ------------------------------------------------------------------------------ memory and queue
 
 hrt_status* buffer_allocate(hrt_device* device, uint64_t bytes, hrt_buffer** out) {
@@ -284,7 +279,7 @@ const hrt_backend_api& backend() {
       .prepared_destroy = prepared_destroy,
       .context_create = context_create,
       .context_destroy = context_destroy,
-      .run = run,
+      .run = nullptr,  // runs are queued
       .buffer_allocate = buffer_allocate,
       .buffer_import = buffer_import,
       .buffer_release = buffer_release,

@@ -247,43 +247,12 @@ void Context::bind(std::span<const Span> inputs, std::span<const Span> outputs) 
 void Context::submit(std::span<const Point> wait, const Point& signal, bool profile) {
   Driver& driver = *prepared_.device->driver;
   if (profile && !profiled_) profiled_ = driver.record(dispatches_, true);
+  times_kept_ = profile;
   driver.submit(profile ? *profiled_ : *plain_, wait, signal);
 }
 
-void Context::allocate_values() {
-  const auto& caps = prepared_.device->driver->caps();
-  uint64_t total = 0;
-  const auto place = [&](const std::vector<uint64_t>& bytes, std::vector<Span>& spans) {
-    for (const uint64_t b : bytes) {
-      spans.push_back({nullptr, total, b});
-      total += uint64_t(round_up(int64_t(b), int64_t(caps.alignment)));
-    }
-  };
-  place(prepared_.input_bytes, inputs_);
-  place(prepared_.output_bytes, outputs_);
-  values_ = prepared_.device->driver->allocate(std::max<uint64_t>(total, 1));
-  for (auto* spans : {&inputs_, &outputs_})
-    for (Span& s : *spans) s.buffer = values_.get();
-  fence_ = prepared_.device->driver->fence();
-  bind(inputs_, outputs_);
-}
-
-void Context::run(std::span<const void* const> inputs, std::span<void* const> outputs) {
-  constexpr uint64_t kTimeoutNs = 60'000'000'000;
-  Driver& driver = *prepared_.device->driver;
-  if (!values_) allocate_values();
-  for (size_t i = 0; i < inputs_.size(); ++i)
-    if (inputs_[i].bytes > 0) driver.write(inputs_[i], inputs[i]);
-  submit({}, {fence_.get(), ++runs_}, false);
-  if (!fence_->wait(runs_, kTimeoutNs))
-    throw sdk::Error(HRT_ERROR_DEVICE_LOST, "the device did not answer for 60 seconds");
-  check_faults();
-  for (size_t i = 0; i < outputs_.size(); ++i)
-    if (outputs_[i].bytes > 0) driver.read(outputs_[i], outputs[i]);
-}
-
 std::vector<Time> Context::times() {
-  return profiled_ ? prepared_.device->driver->times(*profiled_) : std::vector<Time>{};
+  return times_kept_ ? prepared_.device->driver->times(*profiled_) : std::vector<Time>{};
 }
 
 }  // namespace hrt::gpu

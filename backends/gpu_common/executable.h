@@ -93,7 +93,6 @@ struct Prepared {
   uint64_t fault_bytes = 0;
   std::vector<std::unique_ptr<Buffer>> tables;  // data that depends on these shapes
   uint64_t workspace_bytes = 0;
-  std::vector<uint64_t> input_bytes, output_bytes;  // of the graph's, in order
 };
 
 // Throws sdk::Error when the shapes do not fit the graph or the device.
@@ -107,25 +106,17 @@ class Context {
   void submit(std::span<const Point> wait, const Point& signal, bool profile);
   // After the end of a run: throws what it met in its data that an operator cannot take.
   void check_faults();
-  std::vector<Time> times();
-
-  // The whole run at once on memory of the host's, for hosts that know no queues: copies in, waits, copies
-  // out.
-  void run(std::span<const void* const> inputs, std::span<void* const> outputs);
+  std::vector<Time> times();  // of the last run, when it was profiled
 
  private:
-  void allocate_values();
   void clear_faults();
 
   const Prepared& prepared_;
   std::unique_ptr<Buffer> workspace_;
   std::unique_ptr<Buffer> faults_;
-  std::unique_ptr<Buffer> values_;  // run: inputs and outputs
-  std::vector<Span> inputs_, outputs_;
-  std::unique_ptr<Fence> fence_;
-  uint64_t runs_ = 0;
   std::vector<Dispatch> dispatches_;
   std::unique_ptr<Recording> plain_, profiled_;  // the latter made when first asked for
+  bool times_kept_ = false;
 };
 
 }  // namespace hrt::gpu

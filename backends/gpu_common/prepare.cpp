@@ -29,8 +29,7 @@ class Planner : public Emit {
   Prepared plan() {
     for (size_t i = 0; i < executable_.inputs().size(); ++i) {
       const uint32_t id = executable_.inputs()[i];
-      prepared_.input_bytes.push_back(operand(id).bytes());
-      const uint64_t bytes = prepared_.input_bytes.back();
+      const uint64_t bytes = operand(id).bytes();
       // Kernels that read nothing are bound to something all the same.
       store_of_[id] = bytes > 0 ? add_store({Place::kInput, i, {}, bytes}) : add_workspace(1);
     }
@@ -180,7 +179,6 @@ class Planner : public Emit {
   // Makes graph output i hold a value: written there directly where that can be, else copied at the end.
   void give_output(uint32_t value, size_t i) {
     const Operand o = operand(value);
-    prepared_.output_bytes.push_back(o.bytes());
     if (o.count() == 0) return;
     const Place place{Place::kOutput, i, {}, o.bytes()};
     const uint32_t s = store(value);

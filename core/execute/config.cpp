@@ -144,6 +144,12 @@ const Key kKeys[] = {
     {"execution.plan_cache", "", Key::Kind::kNumber,
      [](Config& c, const Items& v) { c.plan_cache = unsigned(parse_count(v[0], 4096)); },
      [](const Config& c) { return Items{std::to_string(c.plan_cache)}; }},
+    {"execution.device_timeout", "HRT_DEVICE_TIMEOUT", Key::Kind::kNumber,
+     [](Config& c, const Items& v) {
+       c.device_timeout = unsigned(parse_count(v[0], 3'600'000));
+       if (c.device_timeout == 0) fail(HRT_ERROR_USAGE, "a device needs some time: at least 1 millisecond");
+     },
+     [](const Config& c) { return Items{std::to_string(c.device_timeout)}; }},
     {kCacheDirectory, "HRT_CACHE_DIR", Key::Kind::kText,
      [](Config& c, const Items& v) { c.cache_directory = v[0].empty() ? "" : fs::absolute(v[0]); },
      [](const Config& c) { return Items{c.cache_directory.string()}; }},
@@ -390,6 +396,7 @@ RuntimeOptions runtime_options(const Config& config) {
   options.backend_options = config.backend_options;
   options.cache_directory = config.cache_directory;
   options.cache_limit = config.cache_limit;
+  options.device_timeout = std::chrono::milliseconds(config.device_timeout);
   return options;
 }
 

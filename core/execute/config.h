@@ -18,6 +18,9 @@
 //     memory_limit = "4GiB"                # of tensors and plans, in this process; 0: three quarters of
 //                                          # the machine's
 //     plan_cache = 8                       # plans kept per session, by input shapes
+//     device_timeout = 30000               # milliseconds of silence after which a device with a queue is
+//     lost;
+//                                          # ten times as long for opening and compiling
 //     [cache]
 //     directory = "/var/cache/hrt"         # compiled kernels and tuning; $XDG_CACHE_HOME/hrt or ~/.cache/hrt
 //                                          # when it is not said, "": nothing is kept
@@ -54,6 +57,7 @@ struct Config {
   unsigned threads = 0;
   uint64_t memory_limit = 0;
   unsigned plan_cache = 8;
+  unsigned device_timeout = 30'000;  // milliseconds
   std::filesystem::path cache_directory = default_cache_directory();
   uint64_t cache_limit = uint64_t(1) << 30;
   hrt_log_level log_level = HRT_LOG_WARN;

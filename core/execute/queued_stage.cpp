@@ -59,12 +59,13 @@ struct QueuedStage::Step : Lane::Job {
     return api().fence_wait(signal.fence, signal.value, timeout_ns, reached);
   }
   hrt_status* collect() override {
-    if ((flags & HRT_RUN_PROFILE) == 0) return nullptr;
-    const char* kind = context ? "execute" : copy.direction == HRT_TO_DEVICE ? "upload" : "download";
-    const uint64_t end_ns = now_ns();
-    // Its turn came when the submission before it had ended.
-    const uint64_t before = queue->device->busy_until(end_ns);
-    trace->add(name, kind, queue->device->name(), run.request, std::max(begin_ns, before), end_ns);
+    if (trace) {
+      const char* kind = context ? "execute" : copy.direction == HRT_TO_DEVICE ? "upload" : "download";
+      const uint64_t end_ns = now_ns();
+      // Its turn came when the submission before it had ended.
+      const uint64_t before = queue->device->busy_until(end_ns);
+      trace->add(name, kind, queue->device->name(), run.request, std::max(begin_ns, before), end_ns);
+    }
     return context && api().collect ? api().collect(context.get(), &run) : nullptr;
   }
   void ended(const Error* failure) noexcept override { stage->ended(*this, failure); }

@@ -50,6 +50,7 @@ TEST(Config, ReadsEveryKey) {
     threads = 3
     memory_limit = "2GiB"
     plan_cache = 1
+    device_timeout = 250
     [cache]
     directory = "cache"
     [log]
@@ -65,6 +66,7 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_EQ(c.threads, 3u);
   EXPECT_EQ(c.memory_limit, uint64_t(2) << 30);
   EXPECT_EQ(c.plan_cache, 1u);
+  EXPECT_EQ(c.device_timeout, 250u);
   EXPECT_EQ(c.cache_directory, "/etc/hrt/cache");
   EXPECT_EQ(c.log_level, HRT_LOG_ERROR);
 }
@@ -93,6 +95,7 @@ TEST(Config, RefusesWrongTypesAndValues) {
                            "[execution]\nthreads = 100000",
                            "[execution]\nmemory_limit = \"2GB\"",
                            "[execution]\nmemory_limit = -1",
+                           "[execution]\ndevice_timeout = 0",
                            "[execution]\nmemory_limit = \"99999999999TiB\"",
                            "[devices]\nfallback = \"never\"",
                            "[devices]\nfallback = [\"allow\"]",

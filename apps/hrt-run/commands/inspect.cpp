@@ -96,6 +96,14 @@ void print_placement(const Session& session) {
   print_table(rows);
 }
 
+Json transfers_json(const MemoryReport& m) {
+  Json transfers = Json::array();
+  for (const auto& t : m.transfers)
+    transfers.push_back(
+        {{"value", t.name}, {"from", t.from}, {"to", t.to}, {"bytes", t.bytes}, {"step", t.step}});
+  return transfers;
+}
+
 Json plan_json(const MemoryReport& m) {
   Json items = Json::array();
   for (const auto& item : m.items)
@@ -104,11 +112,9 @@ Json plan_json(const MemoryReport& m) {
                      {"bytes", item.bytes},
                      {"first_step", item.first_step},
                      {"last_step", item.last_step}});
-  return {{"arena_bytes", m.arena_bytes},
-          {"unshared_bytes", m.unshared_bytes},
-          {"output_bytes", m.output_bytes},
-          {"constant_bytes", m.constant_bytes},
-          {"items", items}};
+  return {{"arena_bytes", m.arena_bytes},       {"device_bytes", m.device_bytes},
+          {"unshared_bytes", m.unshared_bytes}, {"output_bytes", m.output_bytes},
+          {"constant_bytes", m.constant_bytes}, {"items", items}};
 }
 
 void print_memory(const MemoryReport& m) {
@@ -119,6 +125,19 @@ void print_memory(const MemoryReport& m) {
   for (const auto& item : m.items)
     rows.push_back({std::to_string(item.offset), std::to_string(item.bytes),
                     fmt::format("{}-{}", item.first_step, item.last_step), item.name});
+  print_table(rows);
+  for (const auto& [device, bytes] : m.device_bytes)
+    say("in the memory of {}: {} of activations\n", device, bytes_text(bytes));
+}
+
+void print_transfers(const MemoryReport& m) {
+  uint64_t bytes = 0;
+  for (const auto& t : m.transfers) bytes += t.bytes;
+  say("\ntransfers: {}, {}\n", m.transfers.size(), bytes_text(bytes));
+  if (m.transfers.empty()) return;
+  std::vector<std::vector<std::string>> rows{{"step", "from", "to", "bytes", "value"}};
+  for (const auto& t : m.transfers)
+    rows.push_back({std::to_string(t.step), t.from, t.to, std::to_string(t.bytes), t.name});
   print_table(rows);
 }
 
@@ -157,10 +176,12 @@ int inspect(Arguments& arguments) {
       summary["placement"] = placement_json(*model.session);
       summary["ranking"] = ranking_json(*model.session);
     }
-    if (arguments.flag("memory")) {
+    if (placement || arguments.flag("memory")) {
       const auto planned = plan(arguments, *model.session);
       const auto* report = std::get_if<MemoryReport>(&planned);
-      summary["memory"] = report ? plan_json(*report) : Json{{"error", std::get<std::string>(planned)}};
+      const Json error = report ? Json() : Json{{"error", std::get<std::string>(planned)}};
+      summary["transfers"] = report ? transfers_json(*report) : error;
+      if (arguments.flag("memory")) summary["memory"] = report ? plan_json(*report) : error;
     }
     if (arguments.flag("passes")) summary["rewrites"] = model.session->rewrites();
     if (arguments.flag("graph")) summary["text"] = text;
@@ -173,12 +194,14 @@ int inspect(Arguments& arguments) {
     for (const std::string& line : model.session->rewrites()) say("{}\n", line);
   }
   if (placement) print_placement(*model.session);
-  if (arguments.flag("memory")) {
+  if (placement || arguments.flag("memory")) {
     const auto planned = plan(arguments, *model.session);
-    if (const auto* report = std::get_if<MemoryReport>(&planned))
-      print_memory(*report);
-    else
-      say("\nmemory: {}\n", std::get<std::string>(planned));
+    if (const auto* report = std::get_if<MemoryReport>(&planned)) {
+      if (arguments.flag("memory")) print_memory(*report);
+      print_transfers(*report);
+    } else {
+      say("\nplan: {}\n", std::get<std::string>(planned));
+    }
   }
   if (arguments.flag("graph")) say("\n{}", text);
   return HRT_OK;

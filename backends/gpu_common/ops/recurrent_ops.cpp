@@ -131,8 +131,8 @@ std::vector<char> transposed(const sdk::Tensor& t) {
 void pack_weights(const Node& node, Attributes& at, Uploads& uploads, uint32_t& packed) {
   const Graph graph(node.graph());
   const auto w = graph.value(node.input(1)).constant(), r = graph.value(node.input(2)).constant();
-  if (w && w->rank() == 3 && w->size() > 0 && has_lanes(uploads.caps())) {
-    const std::vector<float> columns = pack_columns(columns_of(*w));
+  if (w && w->rank() == 3 && w->size() > 0 && has_panels(uploads.caps())) {
+    const std::vector<float> columns = pack_columns(columns_of(*w), panel_columns(uploads.caps(), w->dim(1)));
     at.w = uploads.weight(columns.data(), columns.size() * sizeof(float));
     packed |= 1U << 1;
   }
@@ -186,10 +186,12 @@ Ref input_products(Emit& e, const Attributes& at, const Sizes& s) {
   p.dims = {1, 1, s.directions};
   p.a = {e.in_ref(0), s.input, 1, {}};
   p.b = {0, 1, s.input, {0, 0, at.w ? 1 : s.rows() * s.input}};
-  if (at.w)
+  if (at.w) {
     p.packed_b = e.weight(*at.w);
-  else
+    p.columns_packed = panel_columns(e.caps(), p.n);
+  } else {
     p.b.ref = e.in_ref(1);
+  }
   p.dtype = e.in()[0].dtype;
   p.y = e.scratch(uint64_t(s.directions * p.m * p.n) * dtype_bytes(p.dtype));
   emit_product(e, p);

@@ -708,8 +708,8 @@ typedef struct hrt_backend_api { /* "hrt.backend/1" */
   /* HRT_MEMORY_DEVICE. Queues copies and returns. */
   hrt_status* (*copy)(hrt_device* device, const hrt_copy* copies, size_t count, size_t stride,
                       const hrt_submit_args* args);
-  /* [object on the context] Optional. After the end of a run with HRT_RUN_PROFILE: reports when each node
-   * ran through hrt_run_api.trace_add. */
+  /* [object on the context] Optional. After the end of each run: the error that the run itself met, if any
+   * (bad data); after one with HRT_RUN_PROFILE reports when each node ran, through hrt_run_api.trace_add. */
   hrt_status* (*collect)(hrt_context* context, hrt_run* run);
 } hrt_backend_api;
 
