@@ -95,8 +95,10 @@ void softmax(Emit& emit, const Attend& a, Ref scores) {
   call.buffers = {scores};
   tell(call, a, scores);
   call.constants.push_back(a.show);
+  call.constants.push_back(a.keys % kVector == 0);
   call.buffers.push_back(bound(a.shown, scores));
-  call.writes = 1 | (a.show ? 1u << 6 : 0);
+  call.buffers.push_back(scores);
+  call.writes = 1 | 1u << 7 | (a.show ? 1u << 6 : 0);
   emit.dispatch(std::move(call));
 }
 
@@ -206,6 +208,8 @@ void emit_attend(Emit& emit, const Attend& a) {
   constexpr int64_t kFewQueries = 16, kManyScores = 8 << 20;
   const int64_t scores = sdk::element_count(Dims{a.batch, a.heads, a.queries, a.keys});
   const uint64_t most = emit.caps().max_span_bytes;
+  // Behind the keys that there are may lie anything, NaN too, which products would meet.
+  if (a.lengths.kind == Lengths::kKeys) return online(emit);
   if (most > 0 && uint64_t(scores) > most / sizeof(float)) return online(emit);
   const bool first = a.queries < kFewQueries || scores > kManyScores;
   const std::array ways = first ? std::array{online, products} : std::array{products, online};
