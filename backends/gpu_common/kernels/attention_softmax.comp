@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // variants: f32 f16
-// Scores of attention, in place: capped, masked, and the softmax of each row of keys, four keys at a time. The
-// largest score and the sum come along in one pass (Milakov and Gimelshein 2018). A row that sees no key becomes
-// zero. SHOW keeps the scores as they are at that stage: 1 scaled, 2 capped, 3 masked, 4 softmax.
+// Scores of attention, in place: capped, masked, and the softmax of each row of keys, four keys at a time. A row
+// that sees no key becomes zero. SHOW keeps the scores as they are at that stage: 1 scaled, 2 capped, 3 masked, 4 softmax.
 #include "types.h"
 #include "rows.h"
 #include "attend.h"
@@ -53,33 +52,16 @@ BODY
   const int item = row / (p.queries * p.heads);
   ATTEND_RANGE(item, query, low, high)
   float most = -POSITIVE_INFINITY;
-  float sum = 0.0f;
   for (int k = lane * 4; k < p.keys; k += LANES * 4) {
     float v[4];
     LOAD_FOUR(v, k)
-    float now = most;
-    UNROLL for (int c = 0; c < 4; ++c) {
-      v[c] = MASKED_SCORE(capped(v[c], p.cap), k + c);
-      now = max(now, v[c]);
-    }
-    if (now != -POSITIVE_INFINITY) {
-      sum *= exp(most - now);
-      UNROLL for (int c = 0; c < 4; ++c) sum += exp(v[c] - now);
-      most = now;
-    }
+    UNROLL for (int c = 0; c < 4; ++c) most = max(most, MASKED_SCORE(capped(v[c], p.cap), k + c));
   }
-  float largest = most;
-  FOLD_LANES(folded, lane, largest, max)
-  sum *= most == -POSITIVE_INFINITY ? 0.0f : exp(most - largest);
-  FOLD_LANES(folded, lane, sum, PLUS)
-  if (SINK != 0) {
-    const float extra = SINK == 1 ? sink[head] : 0.0f;
-    most = max(largest, extra);
-    sum = (largest == -POSITIVE_INFINITY ? 0.0f : sum * exp(largest - most)) +
-          (extra == -POSITIVE_INFINITY ? 0.0f : exp(extra - most));
-    largest = most;
-  }
-  const float factor = sum == 0.0f ? 0.0f : 1.0f / sum;
+  FOLD_LANES(folded, lane, most, max)
+  const float extra = SINK == 1 ? sink[head] : (SINK == 2 ? 0.0f : -POSITIVE_INFINITY);
+  most = max(most, extra);
+  const bool sees = most != -POSITIVE_INFINITY;
+  float sum = 0.0f;
   for (int k = lane * 4; k < p.keys; k += LANES * 4) {
     float v[4];
     LOAD_FOUR(v, k)
@@ -89,7 +71,19 @@ BODY
       KEEP(2, k + c, v[c])
       v[c] = MASKED_SCORE(v[c], k + c);
       KEEP(3, k + c, v[c])
-      v[c] = v[c] == -POSITIVE_INFINITY ? 0.0f : exp(v[c] - largest) * factor;
+      v[c] = sees ? exp(v[c] - most) : 0.0f;
+      if (k + c < p.keys) sum += v[c];
+    }
+    STORE_FOUR(v, k)
+  }
+  FOLD_LANES(folded, lane, sum, PLUS)
+  if (SINK != 0 && sees) sum += exp(extra - most);
+  const float factor = sum == 0.0f ? 0.0f : 1.0f / sum;
+  for (int k = lane * 4; k < p.keys; k += LANES * 4) {
+    float v[4];
+    LOAD_FOUR(v, k)
+    UNROLL for (int c = 0; c < 4; ++c) {
+      v[c] *= factor;
       KEEP(4, k + c, v[c])
     }
     STORE_FOUR(v, k)
