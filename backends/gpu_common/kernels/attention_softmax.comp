@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // variants: f32 f16
 // Scores of attention, in place: capped, masked, and the softmax of each row of keys, four keys at a time. A row
-// that sees no key becomes zero. SHOW keeps the scores as they are at that stage: 1 scaled, 2 capped, 3 masked, 4 softmax.
+// that sees no key becomes zero. SHOW keeps the scores as they are at that stage: 1 scaled, 2 capped, 3 masked,
+// 4 softmax.
 #include "types.h"
 #include "rows.h"
 #include "attend.h"

@@ -33,7 +33,8 @@ BODY
           const uint four = word >> (4 * BITS * v);
           const uint mask = (1u << BITS) - 1u;
           const float4 weights = FLOAT4(TO_FLOAT(four & mask) - z, TO_FLOAT((four >> BITS) & mask) - z,
-                                        TO_FLOAT((four >> (2 * BITS)) & mask) - z, TO_FLOAT((four >> (3 * BITS)) & mask) - z);
+                                        TO_FLOAT((four >> (2 * BITS)) & mask) - z,
+                                        TO_FLOAT((four >> (3 * BITS)) & mask) - z);
           UNROLL for (int r = 0; r < ROWS; ++r)
             of_block[r] += dot(weights, a[min(first + r, p.rows - 1) * p.k4 + i * (PER_WORD / 4) + v]);
         }

@@ -50,7 +50,8 @@ BODY
           int seen[SEEN];
           UNROLL for (int s = 0; s < SEEN; ++s) {
             seen[s] = 0;
-            if (inside && left + s >= 0 && left + s < p.in_w) seen[s] = (LD_I(x, at + s) ^ p.x_flip ^ 128) - 128 - zero_x;
+            if (inside && left + s >= 0 && left + s < p.in_w)
+              seen[s] = (LD_I(x, at + s) ^ p.x_flip ^ 128) - 128 - zero_x;
           }
           UNROLL for (int kw = 0; kw < KERNEL_W; ++kw) {
             const int weight = (LD_I(w, at_w + kw) ^ p.w_flip ^ 128) - 128 - zero_w;

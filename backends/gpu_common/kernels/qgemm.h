@@ -2,11 +2,11 @@
 // Products of matrices of bytes, sum of (a - a's zero point) (b - b's), exact in 32 bits; then as integers (i32),
 // as floats (f32 f16: times scales, plus a bias), or quantised (u8). Operands as qgemm_pack makes them. An
 // invocation has PANELS x 4 rows and 4 columns in registers. Zero points are taken out behind the sum:
-// sum of a b - za sum of b - zb sum of a + k za zb. Included by qgemm.comp, and by a kernel that has
-// dot4(word, word, sum) in hardware.
+// sum of a b - za sum of b - zb sum of a + k za zb. Included by qgemm.comp and qgemm_dot.comp, which say how a word
+// of four bytes is multiplied.
 #include "types.h"
 CONSTANT(3, PANELS, 2)
-CONSTANT(4, A_ZERO, 0)   // 0: zero; 1: from za, which has a sign; 2: from za, which has none; 3: 128 below zero
+CONSTANT(4, A_ZERO, 0)  // kinds of ZERO_OF
 CONSTANT(5, B_ZERO, 0)
 #include "qresult.h"
 PARAMS(int m; int n; int k; int k4; int n4; int panels; int dims[2]; int a_batch[3]; int b_batch[3]; int za_row;
@@ -76,7 +76,8 @@ BODY
             const int zero_b = ZERO_OF(zb, column * p.zb_column + of_b * p.zb_matrix, B_ZERO);
             const int sum = values[c] - zero_b * sum_a[i] + p.k * zero_a * zero_b;
             PUT_RESULT((batch * p.m + row) * p.n + column, sum,
-                       sa[row * p.sa_row + of_a * p.sa_matrix] * sb[column * p.sb_column + of_b * p.sb_matrix] * p.alpha,
+                       sa[row * p.sa_row + of_a * p.sa_matrix] *
+                           sb[column * p.sb_column + of_b * p.sb_matrix] * p.alpha,
                        row * p.bias_row + column * p.bias_column + of_a * p.m * p.bias_row)
           }
         }
