@@ -9,6 +9,7 @@
 #define KEYS 4
 CONSTANT(3, QUERIES, 4)
 CONSTANT(11, VALUES, 16)
+CONSTANT(12, STEP, 1)  // vectors of a query in a turn; a divisor of them
 PARAMS(ATTEND_PARAMS int blocks; int group; int vectors; int q_batch; int q_head; int q_token; int k_batch;
        int k_head; int k_token; int v_batch; int v_head; int v_token; int y_head; int y_token; int value_size;
        float scale;)
@@ -57,12 +58,14 @@ BODY
     for (int key = begin; key < end; key += KEYS) {
       float s[QUERIES * KEYS];
       UNROLL for (int i = 0; i < QUERIES * KEYS; ++i) s[i] = 0.0f;
-      for (int d = 0; d < p.vectors; ++d) {
-        float4 right[KEYS];
-        UNROLL for (int c = 0; c < KEYS; ++c) right[c] = k[of_keys + min(key + c, end - 1) * p.k_token + d];
-        UNROLL for (int i = 0; i < QUERIES; ++i) {
-          const float4 left = q[at_q[i] + d];
-          UNROLL for (int c = 0; c < KEYS; ++c) s[i * KEYS + c] += dot(left, right[c]);
+      for (int d = 0; d < p.vectors; d += STEP) {
+        UNROLL for (int u = 0; u < STEP; ++u) {
+          float4 right[KEYS];
+          UNROLL for (int c = 0; c < KEYS; ++c) right[c] = k[of_keys + min(key + c, end - 1) * p.k_token + d + u];
+          UNROLL for (int i = 0; i < QUERIES; ++i) {
+            const float4 left = q[at_q[i] + d + u];
+            UNROLL for (int c = 0; c < KEYS; ++c) s[i * KEYS + c] += dot(left, right[c]);
+          }
         }
       }
       UNROLL for (int i = 0; i < QUERIES; ++i) {

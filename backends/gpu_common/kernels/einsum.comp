@@ -21,7 +21,7 @@ BODY
     int first[4];
     UNROLL for (int k = 0; k < 4; ++k) first[k] = 0;
     int rest = i;
-    for (int d = RANK - 1; d >= 0; --d) {
+    UNROLL for (int d = RANK - 1; d >= 0; --d) {
       const int c = rest % table[d];
       rest /= table[d];
       UNROLL for (int k = 0; k < OPERANDS; ++k) first[k] += c * table[(k + 1) * (RANK + INNER) + d];
@@ -31,7 +31,7 @@ BODY
       int at[4];
       UNROLL for (int k = 0; k < 4; ++k) at[k] = first[k];
       int left = t;
-      for (int d = RANK + INNER - 1; d >= RANK; --d) {
+      UNROLL for (int d = RANK + INNER - 1; d >= RANK; --d) {
         const int c = left % table[d];
         left /= table[d];
         UNROLL for (int k = 0; k < OPERANDS; ++k) at[k] += c * table[(k + 1) * (RANK + INNER) + d];

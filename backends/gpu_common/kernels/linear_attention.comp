@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // variants: f32 f16
 // Attention by a recurrent state, S += k (x) change, read as scale * q S, token by token: an invocation has a
-// column of the state of one head. GATED: S decays first; DELTA: change is beta (v - k S), else v.
+// column of the state of one head, for the tokens from first to before last. GATED: S decays first; DELTA: change is beta (v - k S), else v.
 #include "types.h"
 CONSTANT(3, GATED, 0)  // 1: a gate for each head, 2: for each row of its state
 CONSTANT(4, DELTA, 0)  // 1: a beta for all heads, 2: for each
-PARAMS(int n; int tokens; int heads; int group; int keys; int values; float scale;)
+PARAMS(int n; int tokens; int first; int last; int heads; int group; int keys; int values; float scale;)
 #define SHARE (GATED == 2 ? exp(LD(decay, (of_token * p.heads + head) * p.keys + i)) : share)
 KERNEL(linear_attention)
 IN(STORE, 0, q)
@@ -23,7 +23,7 @@ BODY
     const int head = id / p.values % p.heads;
     const int item = id / p.values / p.heads;
     const int of_state = (item * p.heads + head) * p.keys * p.values + j;
-    for (int t = 0; t < p.tokens; ++t) {
+    for (int t = p.first; t < p.last; ++t) {
       const int of_token = item * p.tokens + t;
       const int of_key = (of_token * p.heads + head) * p.keys;
       float change = LD(v, (of_token * p.heads + head) * p.values + j);

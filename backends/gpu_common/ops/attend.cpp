@@ -7,6 +7,7 @@
 #include "backends/gpu_common/ops/product.h"
 #include "backends/gpu_common/ops/rows.h"
 #include "backends/gpu_common/ops/strided.h"
+#include "backends/gpu_common/ops/turns.h"
 
 namespace hrt::gpu {
 namespace {
@@ -164,10 +165,21 @@ Heads in_vectors(Emit& emit, const Attend& a, const Heads& h, int64_t heads, int
   return by_heads(to, heads, tokens, width / kVector);
 }
 
+// Vectors of a query that a turn of the online kernel's inner loop takes.
+int64_t vectors_a_turn(const Attend& a) {
+  const int64_t vectors = ceil_div(a.size, kVector);
+  return vectors % 4 == 0 ? 4 : vectors % 2 == 0 ? 2 : 1;
+}
+int64_t online_turns(const Attend& a) {
+  constexpr int64_t kKeys = 4;  // of kernels/attention.comp
+  return ceil_div(a.keys, kKeys) * (ceil_div(a.size, kVector) / vectors_a_turn(a) + 1);
+}
+
 // Key by key, without all scores.
 void emit_online(Emit& emit, const Attend& a) {
   constexpr int64_t kMostValues = 16, kQueries = 4;  // vectors, rows in registers
   require(a.show == Attend::kNothing, "no kernel shows scores that it never has");
+  require_turns(emit.caps(), online_turns(a));
   const Heads q = in_vectors(emit, a, a.q, a.heads, a.queries, a.size),
               k = in_vectors(emit, a, a.k, a.kv_heads, a.keys, a.size),
               v = in_vectors(emit, a, a.v, a.kv_heads, a.keys, a.value_size);
@@ -181,6 +193,7 @@ void emit_online(Emit& emit, const Attend& a) {
   call.buffers = {q.ref, k.ref, v.ref};
   tell(call, a, q.ref);
   call.constants.push_back(int32_t(in_registers));
+  call.constants.push_back(int32_t(vectors_a_turn(a)));
   call.buffers.push_back(a.y);
   call.writes = 1u << 8;
   const Heads y = a.packed ? packed_heads(a.y, a.heads, a.queries, a.value_size)
@@ -208,9 +221,10 @@ void emit_attend(Emit& emit, const Attend& a) {
   constexpr int64_t kFewQueries = 16, kManyScores = 8 << 20;
   const int64_t scores = sdk::element_count(Dims{a.batch, a.heads, a.queries, a.keys});
   const uint64_t most = emit.caps().max_span_bytes;
+  const bool fits = most == 0 || uint64_t(scores) <= most / sizeof(float);
+  if (fits && too_many_turns(emit.caps(), online_turns(a))) return products(emit);
   // Behind the keys that there are may lie anything, NaN too, which products would meet.
-  if (a.lengths.kind == Lengths::kKeys) return online(emit);
-  if (most > 0 && uint64_t(scores) > most / sizeof(float)) return online(emit);
+  if (!fits || a.lengths.kind == Lengths::kKeys) return online(emit);
   const bool first = a.queries < kFewQueries || scores > kManyScores;
   const std::array ways = first ? std::array{online, products} : std::array{products, online};
   emit.fastest(sdk::cat(Dims{a.batch, a.heads, a.kv_heads, a.queries, a.keys, a.size, a.value_size}, " ",

@@ -6,8 +6,10 @@
 #include <map>
 
 #include "backends/gpu_common/ops/product.h"
+#include "backends/gpu_common/ops/reduce.h"
 #include "backends/gpu_common/ops/rows.h"
 #include "backends/gpu_common/ops/strided.h"
+#include "backends/gpu_common/ops/turns.h"
 
 namespace hrt::gpu {
 namespace {
@@ -129,6 +131,7 @@ Sum sum_of(const Equation& e, const std::vector<Operand>& x) {
 void emit_terms(Emit& emit, const Sum& s) {
   const int64_t n = emit.out()[0].count(), terms = sdk::element_count(s.dims(s.summed));
   push_int(terms);
+  require_turns(emit.caps(), terms);
   for (const Operand& x : emit.in()) push_int(x.count());
   Indices all = s.out;
   all.insert(all.end(), s.summed.begin(), s.summed.end());
@@ -276,6 +279,12 @@ void emit_einsum(Emit& emit, const Equation& e) {
   const Sum s = sum_of(e, emit.in());
   if (emit.out()[0].count() == 0) return;
   const bool floats = emit.out()[0].dtype == HRT_FLOAT32 || emit.out()[0].dtype == HRT_FLOAT16;
+  if (s.operands.size() == 1 && !s.summed.empty() && emit.out()[0].dtype != HRT_FLOAT64) {
+    const View x = in_order(emit, s, {emit.in_ref(0), s.operands[0]}, joined({&s.out, &s.summed}));
+    const Dims rows{emit.out()[0].count(), sdk::element_count(s.dims(s.summed))};
+    return emit_reduction(emit, Reduction::kSum, {x.ref, emit.out()[0].dtype, rows}, {false, true},
+                          emit.out_ref(0));
+  }
   if (s.operands.size() == 1 && s.summed.empty()) {
     const View x{emit.in_ref(0), s.operands[0]};
     Box box{s.dims(s.out), {}, strides_of(s.dims(s.out))};

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // LinearAttention and CausalConvWithState: what walks over tokens with a state.
 // https://onnx.ai/onnx/operators/onnx__LinearAttention.html, onnx__CausalConvWithState.html
+#include <algorithm>
 #include <cmath>
 
 #include "backends/gpu_common/ops/attention.h"
 #include "backends/gpu_common/ops/cast.h"
 #include "backends/gpu_common/ops/rows.h"
 #include "backends/gpu_common/ops/strided.h"
+#include "backends/gpu_common/ops/turns.h"
 
 namespace hrt::gpu {
 namespace {
@@ -76,15 +78,24 @@ void emit_linear(Emit& emit, const Attributes& at) {
   const int64_t n = q[0] * at.heads * values;
   push_int(sdk::element_count(state_dims));
   const Ref state = first_state(emit, state_dims), query = emit.in_ref(kQuery);
+  const int64_t group = at.q_heads / at.heads;
+  // As many tokens a dispatch as loops have turns for.
+  const int64_t turns = 1 + (keys + 1) * (group + 2), tokens = std::max<int64_t>(kMostTurns / turns, 1);
+  require_turns(emit.caps(), turns);
   Call call = element_call("linear_attention", type_variant(emit.out()[0].dtype), n);
   call.constants = {gate_kind(emit, kDecay, at.heads, at.heads * keys), gate_kind(emit, kBeta, 1, at.heads)};
-  for (const int64_t p : {n, q[1], at.heads, at.q_heads / at.heads, keys, values})
+  for (const int64_t p : {n, q[1], int64_t{0}, q[1], at.heads, group, keys, values})
     call.push.push_back(push_int(p));
   call.push.push_back(push_float(at.scale != 0 ? at.scale : 1 / std::sqrt(float(keys))));
   const auto input = [&](size_t i) { return emit.has_in(i) ? emit.in_ref(i) : query; };
   call.buffers = {query, input(kKey), input(kValue), input(kDecay), input(kBeta), state, emit.out_ref(0)};
   call.writes = 0b1100000;
-  emit.dispatch(std::move(call));
+  constexpr size_t kFirst = 2, kLast = 3;  // push words
+  for (int64_t token = 0; token < q[1]; token += tokens) {
+    call.push[kFirst] = push_int(token);
+    call.push[kLast] = push_int(std::min(token + tokens, q[1]));
+    emit.dispatch(call);
+  }
   if (wants(emit, 1))
     cast_into(emit, state, HRT_FLOAT32, emit.out_ref(1), emit.out()[1].dtype, sdk::element_count(state_dims));
 }

@@ -5,6 +5,7 @@
 #include "backends/gpu_common/ops/product.h"
 #include "backends/gpu_common/ops/quantize.h"
 #include "backends/gpu_common/ops/rows.h"
+#include "backends/gpu_common/ops/turns.h"
 
 namespace hrt::gpu {
 namespace {
@@ -135,7 +136,8 @@ void emit_matmul(Emit& emit, const Shape& s) {
   push_int(y.count());
   const int64_t rows = a.count() / s.k;
   const bool whole_words = s.k % (32 / s.bits) == 0 && emit.in()[kB].count() > 0 && !emit.has_in(kGroups);
-  if (whole_words && rows <= kFewRows) return emit_few(emit, s, rows);
+  const bool turns = too_many_turns(emit.caps(), s.k * s.bits / 32 + s.blocks());
+  if (whole_words && rows <= kFewRows && !turns) return emit_few(emit, s, rows);
   emit_as_product(emit, s);
 }
 

@@ -5,6 +5,7 @@
 #include "backends/gpu_common/ops/quantize.h"
 #include "backends/gpu_common/ops/rows.h"
 #include "backends/gpu_common/ops/stack.h"
+#include "backends/gpu_common/ops/turns.h"
 
 namespace hrt::gpu {
 namespace {
@@ -71,6 +72,7 @@ void emit_qproduct(Emit& emit, const QProduct& p) {
   const int64_t batches = sdk::element_count(Dims(p.dims.begin(), p.dims.end()));
   if (sdk::element_count(Dims{batches, p.m, p.n}) == 0) return;
   push_int(sdk::element_count(Dims{batches, p.m, p.n}));
+  require_turns(emit.caps(), ceil_div(p.k, kFour));
   const Packed a = packed(emit, p, p.a, true), b = packed(emit, p, p.b, false);
   const int64_t panels = ceil_div(p.m, kFour), n4 = ceil_div(p.n, kFour);
   const int32_t tall = panels > 1 ? 2 : 1;
