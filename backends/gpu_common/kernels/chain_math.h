@@ -81,45 +81,14 @@ float power_of(float x, float y) {
   return odd ? -m : m;
 }
 
-// The remainder by long division of the significands, a bit at a time: exact for any quotient.
-float fmod_of(float x, float y) {
-  if (x != x || y != y || y == 0.0f || FABS(x) > 3.4028234e38f) return not_a_number();
-  if (FABS(x) < FABS(y)) return x;
-  uint a = FLOAT_BITS(FABS(x));
-  uint b = FLOAT_BITS(FABS(y));
-  int ea = TO_INT(a >> 23);
-  int eb = TO_INT(b >> 23);
-  // Subnormal numbers have no leading bit: they are scaled up to it.
-  a = ea == 0 ? a << 1 : (a & 0x7fffffu) | 0x800000u;
-  b = eb == 0 ? b << 1 : (b & 0x7fffffu) | 0x800000u;
-  for (; a < 0x800000u; --ea) a <<= 1;
-  for (; b < 0x800000u; --eb) b <<= 1;
-  for (; ea > eb; --ea) {
-    if (a >= b) a -= b;
-    a <<= 1;
-  }
-  if (a >= b) a -= b;
-  for (; a != 0u && a < 0x800000u; --ea) a <<= 1;
-  // What is too small for a leading bit is a multiple of the smallest number all the same.
-  const uint bits = ea > 0 ? (a & 0x7fffffu) | (TO_UINT(ea) << 23) : a >> TO_UINT(1 - ea);
-  const float r = BITS_FLOAT(a == 0u ? 0u : bits);
-  return x < 0.0f ? -r : r;
-}
-
-float mod_of(float x, float y) {
-  const float r = fmod_of(x, y);
-  if (r == 0.0f) return y < 0.0f ? -0.0f : 0.0f;
-  return (r < 0.0f) != (y < 0.0f) ? r + y : r;
-}
-
 float binary_of(int op, float r, float v) {
   if (op == CHAIN_ADD) return r + v;
   if (op == CHAIN_SUB) return r - v;
   if (op == CHAIN_MUL) return r * v;
   if (op == CHAIN_DIV) return r / v;
   if (op == CHAIN_POW) return power_of(r, v);
-  if (op == CHAIN_FMOD) return fmod_of(r, v);
-  if (op == CHAIN_MOD) return mod_of(r, v);
+  if (op == CHAIN_AT_LEAST) return r < v ? v : r;
+  if (op == CHAIN_AT_MOST) return r > v ? v : r;
   if (op == CHAIN_MAX) return r > v || r != r ? r : v;
   if (op == CHAIN_MIN) return r < v || r != r ? r : v;
   return r < 0.0f ? v * r : r;  // CHAIN_PRELU
@@ -175,8 +144,6 @@ float activation_of(int op, float r, float a, float b) {
 
 float chain_step(int op, float r, float v, float a, float b) {
   if (op <= CHAIN_PRELU) return binary_of(op, r, v);
-  if (op == CHAIN_AT_LEAST) return r < v ? v : r;
-  if (op == CHAIN_AT_MOST) return r > v ? v : r;
   if (op <= CHAIN_ATANH) return plain_of(op, r, a);
   return activation_of(op, r, a, b);
 }

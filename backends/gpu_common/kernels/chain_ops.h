@@ -6,8 +6,8 @@
 #define CHAIN_MUL 3
 #define CHAIN_DIV 4
 #define CHAIN_POW 5
-#define CHAIN_FMOD 6  // sign of r
-#define CHAIN_MOD 7   // sign of v
+#define CHAIN_AT_LEAST 6  // the bounds of Clip: v, unless it is NaN, where r < v
+#define CHAIN_AT_MOST 7
 #define CHAIN_MAX 8
 #define CHAIN_MIN 9
 #define CHAIN_PRELU 10  // r, or v * r where r < 0
@@ -53,5 +53,3 @@
 #define CHAIN_SOFTPLUS 50
 #define CHAIN_SOFTSIGN 51
 #define CHAIN_SHRINK 52  // a: bias, b: lambd
-#define CHAIN_AT_LEAST 53  // v, unless it is NaN, where r < v; the bounds of Clip
-#define CHAIN_AT_MOST 54

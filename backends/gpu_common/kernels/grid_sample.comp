@@ -2,7 +2,7 @@
 // variants: f32 f16
 // x read at the positions of a grid (ops/grid_sample.cpp), over 1 to 3 spatial axes, the last ones of three.
 #include "types.h"
-#include "chain_math.h"
+#include "fmod.h"
 #define NEAREST 0
 #define LINEAR 1
 #define CUBIC 2
@@ -14,6 +14,11 @@ CONSTANT(4, MODE, LINEAR)
 CONSTANT(5, PADDING, ZEROS)
 CONSTANT(6, CORNERS, 0)
 PARAMS(int n; int channels; int positions; int sizes[3];)
+
+float clip_of(float x, float low, float high) {
+  const float y = x < low ? low : x;
+  return y > high ? high : y;
+}
 
 // Mirrors v at the ends until it lies between them.
 float reflected(float v, float low, float high) {

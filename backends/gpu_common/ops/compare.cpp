@@ -60,7 +60,6 @@ constexpr Arithmetic kArithmetic[] = {
     {"Sub", CHAIN_SUB, ARITH_SUB, false},
     {"Mul", CHAIN_MUL, ARITH_MUL, false},
     {"Div", CHAIN_DIV, ARITH_DIV, false},
-    {"Mod", CHAIN_MOD, ARITH_MOD, false},
     {"Max", CHAIN_MAX, ARITH_MAX, true},
     {"Min", CHAIN_MIN, ARITH_MIN, true},
     {"Sum", CHAIN_ADD, 0, true},
@@ -128,13 +127,30 @@ Compiled compile_arithmetic(const Node& node, Uploads&) {
       return chained_fold(node, a.chain, CHAIN_SCALE, 1.0f / float(node.inputs().size()));
     if (a.fold) return chained_fold(node, a.chain);
     if (node.inputs().size() < 2) return chained(node, {{.op = a.chain}}, 1);
-    return chained_binary(node, node.op() == "Mod" && node.i("fmod") != 0 ? CHAIN_FMOD : a.chain);
+    return chained_binary(node, a.chain);
   }
   int32_t op = a.integer;
-  if (node.op() == "Mod" && node.i("fmod") != 0) op = ARITH_REM;
   if (node.op() == "BitShift" && node.s("direction") == "RIGHT") op = ARITH_SHIFT_RIGHT;
   Compiled c;
   c.emit = [op](Emit& e) { emit_arith(e, op); };
+  return c;
+}
+
+std::string mod_supports(const Node& node, const Caps& caps) {
+  if (has_floats(node)) return floats_only(node, caps);
+  if (std::string reason = types_only(node, caps, kIntegers); !reason.empty()) return reason;
+  return computable(input_type(node, 0), caps);
+}
+
+Compiled compile_mod(const Node& node, Uploads&) {
+  Compiled c;
+  c.emit = [op = node.i("fmod") != 0 ? ARITH_REM : ARITH_MOD](Emit& e) {
+    const Operand &a = e.in()[0], &b = e.in()[1];
+    if (a.dtype != HRT_FLOAT32 && a.dtype != HRT_FLOAT16) return emit_arith(e, op);
+    const std::array<Ref, 2> refs{e.in_ref(0), e.in_ref(1)};
+    const std::array<Dims, 2> dims{a.dims, b.dims};
+    e.dispatch(walk_call(e, "float_mod", type_variant(a.dtype), refs, dims, op));
+  };
   return c;
 }
 
@@ -276,6 +292,7 @@ std::span<const Op> compare_ops() {
       r.push_back({"", a.name, arithmetic_supports, compile_arithmetic});
     for (const Comparison& c : kComparisons)
       r.push_back({"", c.name, comparison_supports, compile_comparison});
+    r.push_back({"", "Mod", mod_supports, compile_mod});
     r.push_back({"", "Clip", clip_supports, compile_any_clip});
     r.push_back({"", "Where", where_supports, compile_where});
     r.push_back({"", "Cast", cast_supports, compile_cast});
