@@ -88,6 +88,16 @@ TEST_P(Semantics, UpdatesThatMeetInOneElementAreTakenInTheirOrder) {
   }
 }
 
+// More of them than lavapipe lets one loop go through.
+TEST_P(Semantics, AllOfManyUpdatesAreTaken) {
+  const int64_t n = 70'000;
+  std::vector<int64_t> places;
+  for (int64_t i = 0; i < n; ++i) places.push_back(i % 3);
+  expect_as_reference({"ScatterElements",
+                       {floats({3}, {0, 0, 0}), ints({n}, places), floats({n}, std::vector<float>(n, 1))},
+                       {{"reduction", std::string("add")}}});
+}
+
 TEST_P(Semantics, TopKOfLongLinesKeepsEqualElementsInOrderAndPutsNaNFirst) {
   std::vector<float> data;
   for (int i = 0; i < 3000; ++i) data.push_back(i % 11 == 0 ? kNaN : float(i * 37 % 101));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // variants: b1 b2 b4 b8 f32 f16 i32 u32 i64 u64 i8 u8
 // Updates of y along an axis of `size` elements `step` apart: y[line, index[j]] = update[line, j], or op of both,
-// for j = 0, 1, ... of every line. Of updates that meet in one element the last stays, or all are folded in
+// for j = first ... last - 1 of every line. Of updates that meet in one element the last stays, or all are folded in
 // order, as in a plain loop: an element belongs to one of LANES invocations, which goes through all indices of
 // its line and takes those of its own elements. So there are no atomics, and results never depend on timing.
 #include "types.h"
@@ -14,7 +14,7 @@ CONSTANT(6, SHARED_INDICES, 0)  // by all lines
 CONSTANT(7, LANES, 1)
 CONSTANT(8, OP, 0)
 // update_step: from one update of a line to the next, as indices lie unless they are shared.
-PARAMS(int lines; int count; int size; int step; int update_step; int dims[8]; int ys[8]; int us[8];)
+PARAMS(int lines; int first; int last; int size; int step; int update_step; int dims[8]; int ys[8]; int us[8];)
 
 #if defined(COMPUTE)
 COMPUTE folded(COMPUTE a, COMPUTE b) {
@@ -48,7 +48,7 @@ BODY
       from += c * p.us[d];
       rest = whole;
     }
-    for (int j = 0; j < p.count; ++j) {
+    for (int j = p.first; j < p.last; ++j) {
       const int place = SHARED_INDICES != 0 ? j : from + j * p.update_step;
       const int k = INDEX(indices, place, p.size);
       if (CHECKED != 0 && k < 0 && lane == 0) ATOMIC_MIN(fault, 0, place);

@@ -305,10 +305,8 @@ void emit_steps(Emit& e, const Attributes& at, const Sizes& s, const Buffers& b)
     });
 }
 
-// Many steps in one dispatch, by one group for each sequence. Not more than kMostTurns allows: lavapipe ends
-// loops when an invocation has gone through 65535 turns of all loops together.
+// As many steps in one dispatch as kMostTurns allows, by one group for each sequence.
 void emit_sequences(Emit& e, const Attributes& at, const Sizes& s, const Buffers& b) {
-  constexpr int64_t kMostTurns = 60000;
   const Deal dealt = deal(e.caps(), s.hidden);
   const int64_t turns =
       ceil_div(s.hidden, dealt.units * dealt.group) * (s.hidden + dealt.units + 4) * (two_stages(at) ? 2 : 1);

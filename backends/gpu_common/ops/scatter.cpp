@@ -62,10 +62,15 @@ void dispatch_scatter(Emit& e, const Scatter& s) {
                     lanes,   s.reduction};
   call.buffers = {s.indices, e.in_ref(2), e.out_ref(0), s.check.fault};
   call.writes = 4;
-  for (const int64_t v : {lines, s.count, s.size, s.step, s.update_step}) call.push.push_back(push_int(v));
+  for (const int64_t v : {lines, int64_t(0), s.count, s.size, s.step, s.update_step})
+    call.push.push_back(push_int(v));
   for (const Dims* list : {&box.dims, &box.ys, &box.xs})
     for (size_t d = 0; d < kRank; ++d) call.push.push_back(d < list->size() ? push_int((*list)[d]) : 0);
-  e.dispatch(std::move(call));
+  for (int64_t first = 0; first < s.count; first += kMostTurns) {
+    call.push[1] = push_int(first);
+    call.push[2] = push_int(std::min(first + kMostTurns, s.count));
+    e.dispatch(call);
+  }
 }
 
 void copy_data(Emit& e) {
