@@ -15,7 +15,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
   return()
 endif()
 
-set(HRT_OPENCL_TABLE_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
+set(HRT_OPENCL_TABLE_SCRIPT ${CMAKE_CURRENT_LIST_FILE} CACHE INTERNAL "")
 function(hrt_opencl_table target)
   set(output ${CMAKE_CURRENT_BINARY_DIR}/${target}.cpp)
   string(REPLACE ";" "|" files "${ARGN}")

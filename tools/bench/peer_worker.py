@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One engine holding one model, driven by tools/bench/peers over a pipe.
 
-    peer_worker.py ENGINE FOLDER MODEL THREADS
+    peer_worker.py ENGINE FOLDER MODEL THREADS [DEVICE]
 
 FOLDER holds MODEL.onnx and what was converted from it, MODEL.meta, MODEL.inN.npy and MODEL.outN.npy.
 
@@ -78,6 +78,8 @@ class OpenVino:
 class Ncnn:
     """Converted by pnnx; packed layouts, Winograd and sgemm convolution; no 16-bit storage or arithmetic."""
 
+    vulkan = False
+
     def __init__(self, stem, threads, inputs, outputs):
         import ncnn
 
@@ -87,7 +89,10 @@ class Ncnn:
         option.lightmode = True
         option.use_packing_layout = option.use_winograd_convolution = option.use_sgemm_convolution = True
         option.use_fp16_packed = option.use_fp16_storage = option.use_fp16_arithmetic = False
-        option.use_bf16_storage = option.use_vulkan_compute = False
+        option.use_bf16_storage = False
+        option.use_vulkan_compute = self.vulkan
+        if self.vulkan and ncnn.get_gpu_count() == 0:
+            raise RuntimeError("ncnn finds no Vulkan device")
         if self.net.load_param(stem + ".ncnn.param") != 0:
             raise RuntimeError("load_param failed")
         if self.net.load_model(stem + ".ncnn.bin") != 0:
@@ -117,11 +122,13 @@ class Ncnn:
 class Mnn:
     """Converted by MNN's own converter; module interface, CPU, precision high (fp32)."""
 
+    backend = "CPU"
+
     def __init__(self, stem, threads, inputs, outputs):
         import MNN.expr as expr
         import MNN.nn as nn
 
-        runtime = nn.create_runtime_manager(({"backend": "CPU", "numThread": threads, "precision": "high"},))
+        runtime = nn.create_runtime_manager(({"backend": self.backend, "numThread": threads, "precision": "high"},))
         self.net = nn.load_module_from_file(
             stem + ".mnn",
             [name for name, _ in inputs],
@@ -140,6 +147,43 @@ class Mnn:
 
     def outputs(self):
         return [result.reshape(shape) for result, shape in zip(self.results, self.shapes)]
+
+
+class NcnnVulkan(Ncnn):
+    """Converted by pnnx; its Vulkan backend, fp32 storage and arithmetic."""
+
+    vulkan = True
+
+
+def printed_while(action):
+    """The result of action, and what native code printed meanwhile."""
+    import ctypes
+    import tempfile
+
+    kept = os.dup(1), os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        for fd in (1, 2):
+            os.dup2(file.fileno(), fd)
+        try:
+            result = action()
+        finally:
+            ctypes.CDLL(None).fflush(None)
+            for fd, old in zip((1, 2), kept):
+                os.dup2(old, fd)
+                os.close(old)
+        file.seek(0)
+        return result, file.read().decode(errors="replace")
+
+
+class MnnOpenCl(Mnn):
+    """Converted by MNN's own converter; module interface, its OpenCL backend, precision high (fp32)."""
+
+    backend = "OPENCL"
+
+    def __init__(self, *arguments):
+        _, text = printed_while(lambda: (super(MnnOpenCl, self).__init__(*arguments), self.infer()))
+        if "Can't Find type" in text:  # it goes on, on the CPU
+            raise RuntimeError("this package has no OpenCL backend: " + " / ".join(text.strip().splitlines()))
 
 
 class LiteRt:
@@ -184,6 +228,7 @@ ENGINES = {
     "mnn": Mnn,
     "litert": LiteRt,
 }
+ON_DEVICES = {("ncnn", "vulkan"): NcnnVulkan, ("mnn", "opencl"): MnnOpenCl}
 
 
 def relative_error(got, reference):
@@ -223,6 +268,8 @@ def measure(engine, seconds):
 
 def main():
     name, folder, model, threads = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    device = sys.argv[5] if len(sys.argv) > 5 else "cpu"
+    kind = ENGINES[name] if device == "cpu" else ON_DEVICES[name, device]
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what an engine prints must not get between the replies
 
@@ -231,11 +278,11 @@ def main():
 
     inputs, references = tensors(folder, model, "in"), tensors(folder, model, "out")
     begin = time.perf_counter_ns()
-    engine = ENGINES[name](str(folder / model), threads, inputs, references)  # may refer to the arrays' memory
+    engine = kind(str(folder / model), threads, inputs, references)  # may refer to the arrays' memory
     load = time.perf_counter_ns() - begin
     engine.infer()
     error = max(relative_error(got, wanted) for got, (_, wanted) in zip(engine.outputs(), references))
-    reply(settings=ENGINES[name].__doc__, load_ns=load, error=error)
+    reply(settings=kind.__doc__, load_ns=load, error=error)
     for line in sys.stdin:
         reply(ns=measure(engine, json.loads(line)["slice"]))
 
