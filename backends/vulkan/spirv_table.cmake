@@ -5,8 +5,8 @@
 #
 # Compiles kernels with glslc and makes the static library TARGET of them, which defines
 # hrt::gpu::vulkan::kernels(). A comment line "// variants: f32 f16" has a kernel compiled once for each, with
-# HRT_VARIANT_f32 ... defined; without it, once. A kernel is called like its file up to the first dot. Target
-# property HRT_SPIRV lists the modules.
+# HRT_VARIANT_f32 ... defined; without it, once. A line "// glslc: -O0" gives glslc more options. A kernel is
+# called like its file up to the first dot. Target property HRT_SPIRV lists the modules.
 # Appends one module to the lists spirv, declarations, assembly and rows of the caller.
 function(hrt_spirv_module target source file variant)
   get_filename_component(stem ${file} NAME_WLE)
@@ -18,8 +18,11 @@ function(hrt_spirv_module target source file variant)
     set(output ${CMAKE_CURRENT_BINARY_DIR}/${target}/${stem}.${variant}.spv)
     set(define -DHRT_VARIANT_${variant})
   endif()
+  file(STRINGS ${file} options REGEX "^// glslc:" LIMIT_COUNT 1)
+  string(REGEX REPLACE "^// glslc: *" "" options "${options}")
+  separate_arguments(options)
   add_custom_command(OUTPUT ${output} DEPENDS ${source} DEPFILE ${output}.d VERBATIM
-    COMMAND ${HRT_GLSLC} --target-env=vulkan1.1 -O -fshader-stage=compute ${define} -I${folder}
+    COMMAND ${HRT_GLSLC} --target-env=vulkan1.1 -O -fshader-stage=compute ${options} ${define} -I${folder}
             -I${PROJECT_SOURCE_DIR}/backends/gpu_common/kernels -MD -MF ${output}.d -o ${output} ${source}
     COMMENT "SPIR-V ${name} ${variant}")
   list(LENGTH spirv index)

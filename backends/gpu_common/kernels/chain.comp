@@ -1,7 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// variants: f32 f16
+// variants: f32 f16 f32_1 f16_1 f32_light f16_light
+// glslc: -O0
 // Up to 8 element-wise operations one after the other, over operands that are broadcast: one read of each
-// operand and one write. The operations are constants of the pipeline, so that only their code is left.
+// operand and one write. The operations are constants of the pipeline, so that only their code is left. What pipelines are made of is all the code,
+// though: variants for one operation and for up to 4 of the usual ones have less of it, and functions stay
+// functions (-O0), so that they stand there once.
+#if defined(HRT_VARIANT_f32_1) || defined(HRT_VARIANT_f32_light)
+#define HRT_VARIANT_f32
+#elif defined(HRT_VARIANT_f16_1) || defined(HRT_VARIANT_f16_light)
+#define HRT_VARIANT_f16
+#endif
+#if defined(HRT_VARIANT_f32_1) || defined(HRT_VARIANT_f16_1)
+#define MOST_STEPS 1
+#elif defined(HRT_VARIANT_f32_light) || defined(HRT_VARIANT_f16_light)
+#define CHAIN_LIGHT
+#define MOST_STEPS 4
+#else
+#define MOST_STEPS 8
+#endif
 #include "types.h"
 #include "chain_math.h"
 #include "walk.h"
@@ -52,13 +68,17 @@ BODY
     WALK_INNER(i) {
       float r = OPERAND(x0, 0);
       STEP(0, OP0, ARG0)
+#if MOST_STEPS > 1
       STEP(1, OP1, ARG1)
       STEP(2, OP2, ARG2)
       STEP(3, OP3, ARG3)
+#endif
+#if MOST_STEPS > 4
       STEP(4, OP4, ARG4)
       STEP(5, OP5, ARG5)
       STEP(6, OP6, ARG6)
       STEP(7, OP7, ARG7)
+#endif
       ST(y, row * p.inner + i, r);
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One operation of a chain, in floats. The comparisons are written so that NaN stays NaN.
+// One operation of a chain, in floats. The comparisons are written so that NaN stays NaN. With CHAIN_LIGHT
+// defined, only those that chain_is_light() of ops/chain.cpp lists are there.
 #include "chain_ops.h"
 
 // Rational approximation on -4 ... 4, beyond which erf rounds to 1 (coefficients: Eigen's float kernel).
@@ -86,11 +87,13 @@ float binary_of(int op, float r, float v) {
   if (op == CHAIN_SUB) return r - v;
   if (op == CHAIN_MUL) return r * v;
   if (op == CHAIN_DIV) return r / v;
-  if (op == CHAIN_POW) return power_of(r, v);
-  if (op == CHAIN_AT_LEAST) return r < v ? v : r;
-  if (op == CHAIN_AT_MOST) return r > v ? v : r;
   if (op == CHAIN_MAX) return r > v || r != r ? r : v;
   if (op == CHAIN_MIN) return r < v || r != r ? r : v;
+  if (op == CHAIN_AT_LEAST) return r < v ? v : r;
+  if (op == CHAIN_AT_MOST) return r > v ? v : r;
+#ifndef CHAIN_LIGHT
+  if (op == CHAIN_POW) return power_of(r, v);
+#endif
   return r < 0.0f ? v * r : r;  // CHAIN_PRELU
 }
 
@@ -104,10 +107,12 @@ float plain_of(int op, float r, float a) {
   if (op == CHAIN_CEIL) return ceil(r);
   if (op == CHAIN_ROUND) return ROUND_EVEN(r);
   if (op == CHAIN_EXP) return exp(r);
-  if (op == CHAIN_LOG) return log(r);
   if (op == CHAIN_SQRT) return sqrt(r);
   if (op == CHAIN_RECIPROCAL) return 1.0f / r;
   if (op == CHAIN_ERF) return erf_of(r);
+  if (op == CHAIN_TANH) return tanh_of(r);
+#ifndef CHAIN_LIGHT
+  if (op == CHAIN_LOG) return log(r);
   if (op == CHAIN_SIN) return sin(r);
   if (op == CHAIN_COS) return cos(r);
   if (op == CHAIN_TAN) return tan(r);
@@ -116,10 +121,11 @@ float plain_of(int op, float r, float a) {
   if (op == CHAIN_ATAN) return atan(r);
   if (op == CHAIN_SINH) return FABS(r) > 0.25f ? 0.5f * (exp(r) - exp(-r)) : 0.5f * (expm1_of(r) - expm1_of(-r));
   if (op == CHAIN_COSH) return 0.5f * (exp(r) + exp(-r));
-  if (op == CHAIN_TANH) return tanh_of(r);
   if (op == CHAIN_ASINH) return asinh_of(r);
   if (op == CHAIN_ACOSH) return acosh_of(r);
-  return atanh_of(r);  // CHAIN_ATANH
+  if (op == CHAIN_ATANH) return atanh_of(r);
+#endif
+  return r;
 }
 
 float activation_of(int op, float r, float a, float b) {
@@ -130,16 +136,19 @@ float activation_of(int op, float r, float a, float b) {
   if (op == CHAIN_HARD_SIGMOID) return clip_of(a * r + b, 0.0f, 1.0f);
   if (op == CHAIN_HARD_SWISH) return r * clip_of(r / 6.0f + 0.5f, 0.0f, 1.0f);
   if (op == CHAIN_SWISH) return r * sigmoid_of(a * r);
+  if (op == CHAIN_THRESHOLDED_RELU) return r > a ? r : 0.0f;
+  if (op == CHAIN_GELU) return 0.5f * r * (1.0f + erf_of(r * 0.70710678118f));
+  if (op == CHAIN_GELU_TANH) return 0.5f * r * (1.0f + tanh_of(0.79788456080f * (r + 0.044715f * r * r * r)));
+#ifndef CHAIN_LIGHT
   if (op == CHAIN_ELU) return r < 0.0f ? a * expm1_of(r) : r;
   if (op == CHAIN_SELU) return b * (r > 0.0f ? r : a * expm1_of(r));
   if (op == CHAIN_CELU) return r > 0.0f ? r : a * expm1_of(r / a);
-  if (op == CHAIN_THRESHOLDED_RELU) return r > a ? r : 0.0f;
   if (op == CHAIN_MISH) return r * tanh_of(softplus_of(r));
-  if (op == CHAIN_GELU) return 0.5f * r * (1.0f + erf_of(r * 0.70710678118f));
-  if (op == CHAIN_GELU_TANH) return 0.5f * r * (1.0f + tanh_of(0.79788456080f * (r + 0.044715f * r * r * r)));
   if (op == CHAIN_SOFTPLUS) return softplus_of(r);
   if (op == CHAIN_SOFTSIGN) return r / (1.0f + FABS(r));
-  return r < -b ? r + a : (r > b ? r - a : 0.0f);  // CHAIN_SHRINK
+  if (op == CHAIN_SHRINK) return r < -b ? r + a : (r > b ? r - a : 0.0f);
+#endif
+  return r;
 }
 
 float chain_step(int op, float r, float v, float a, float b) {

@@ -15,6 +15,29 @@ namespace {
 
 constexpr int32_t kSwapped = 8;  // in a constant ARG
 
+// Whether variant light of the kernel has this operation.
+bool chain_is_light(int32_t op) {
+  static constexpr int32_t kLight[] = {
+      CHAIN_AT_LEAST,     CHAIN_AT_MOST, CHAIN_ADD,       CHAIN_SUB,
+      CHAIN_MUL,          CHAIN_DIV,     CHAIN_MAX,       CHAIN_MIN,
+      CHAIN_PRELU,        CHAIN_SCALE,   CHAIN_SQUARE,    CHAIN_NEG,
+      CHAIN_ABS,          CHAIN_SIGN,    CHAIN_FLOOR,     CHAIN_CEIL,
+      CHAIN_ROUND,        CHAIN_EXP,     CHAIN_SQRT,      CHAIN_RECIPROCAL,
+      CHAIN_ERF,          CHAIN_TANH,    CHAIN_RELU,      CHAIN_LEAKY_RELU,
+      CHAIN_CLIP,         CHAIN_SIGMOID, CHAIN_SWISH,     CHAIN_HARD_SWISH,
+      CHAIN_HARD_SIGMOID, CHAIN_GELU,    CHAIN_GELU_TANH, CHAIN_THRESHOLDED_RELU};
+  return std::ranges::find(kLight, op) != std::end(kLight);
+}
+
+// The variant with the least code that has these operations: kernels/chain.comp.
+std::string chain_variant(hrt_dtype dtype, std::span<const ChainOp> ops) {
+  constexpr size_t kLightOps = 4;
+  const std::string type = type_variant(dtype);
+  if (ops.size() <= 1) return type + "_1";
+  const bool light = std::ranges::all_of(ops, [](const ChainOp& op) { return chain_is_light(op.op); });
+  return light && ops.size() <= kLightOps ? type + "_light" : type;
+}
+
 // What a dispatch starts from: an input, or the output of the dispatch before it.
 struct Start {
   Ref ref;
@@ -26,7 +49,7 @@ void dispatch_chain(Emit& e, const Start& start, std::span<const ChainOp> ops) {
   std::vector<Dims> dims{*start.dims};
   Call call;
   call.kernel = "chain";
-  call.variant = type_variant(e.out()[0].dtype);
+  call.variant = chain_variant(e.out()[0].dtype, ops);
   call.constants = {0, int32_t(ops.size())};
   call.buffers = {start.ref};
   std::array<int32_t, kChainOps> codes{}, args{};
