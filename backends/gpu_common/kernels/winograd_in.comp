@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // variants: f32 f16
 // Winograd's F(4x4, 3x3), first step (Lavin and Gray, arXiv:1509.09308): each invocation transforms one
-// 6x6 patch of one channel: y[frequency][channel][tile], rows of WIDTH tiles, zero behind the last.
+// 6x6 patch of one channel: y[frequency][tile / panel][channel][tile % panel], zero behind the last tile.
 #include "types.h"
 PARAMS(int n; int width; int tiles; int tiles_h; int tiles_w; int channels; int in_h; int in_w; int pad_h;
-       int pad_w;)
+       int pad_w; int panel;)
 KERNEL(winograd_in)
 IN(STORE, 0, x)
 OUT(float, 1, y)
@@ -45,6 +45,7 @@ BODY
         v[at + 5 * by] = 4.0f * d1 - 5.0f * d3 + d5;
       }
     }
-    UNROLL for (int f = 0; f < 36; ++f) y[(f * p.channels + channel) * p.width + tile] = v[f];
+    const int at = (tile / p.panel * p.channels + channel) * p.panel + tile % p.panel;
+    UNROLL for (int f = 0; f < 36; ++f) y[f * p.channels * p.width + at] = v[f];
   }
 }

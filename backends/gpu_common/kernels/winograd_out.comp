@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // variants: f32 f16
-// Winograd's F(4x4, 3x3), last step: products of 36 frequencies x[frequency][channel][tile] to 4x4 pixels,
-// and y = act(pixels + bias + residual).
+// Winograd's F(4x4, 3x3), last step: products of 36 frequencies, x[frequency][channel][tile] or with the last
+// two the other way round, to 4x4 pixels, and y = act(pixels + bias + residual).
 #include "types.h"
 #include "epilogue.h"
 CONSTANT(3, ACT, 0)
 CONSTANT(4, BIAS, 0)
 CONSTANT(5, RESIDUAL, 0)
-PARAMS(int n; int width; int tiles; int tiles_h; int tiles_w; int channels; int out_h; int out_w; float act_a;
-       float act_b;)
+PARAMS(int n; int x_frequency; int x_channel; int x_tile; int tiles; int tiles_h; int tiles_w; int channels;
+       int out_h; int out_w; float act_a; float act_b;)
 KERNEL(winograd_out)
 IN(float, 0, x)
 IN(STORE, 1, bias)
@@ -24,7 +24,7 @@ BODY
     const int h0 = tile / p.tiles_w % p.tiles_h * 4;
     const int w0 = tile % p.tiles_w * 4;
     float v[36];
-    UNROLL for (int f = 0; f < 36; ++f) v[f] = x[(f * p.channels + channel) * p.width + tile];
+    UNROLL for (int f = 0; f < 36; ++f) v[f] = x[f * p.x_frequency + channel * p.x_channel + tile * p.x_tile];
     UNROLL for (int pass = 0; pass < 2; ++pass) {
       UNROLL for (int j = 0; j < 6; ++j) {
         const int at = pass == 0 ? j : j * 6;

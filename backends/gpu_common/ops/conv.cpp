@@ -18,6 +18,7 @@ struct Conv {
   Epilogue e;
   std::optional<size_t> panels;    // weights for products
   std::optional<size_t> winograd;  // weights, transformed
+  bool tiles_left = false;         // of winograd
 
   explicit Conv(const Node& node) : group(node.i("group", 1)), attrs(node), e(make_epilogue(node)) {
     const auto w = Graph(node.graph()).value(node.input(1)).dims();
@@ -144,10 +145,10 @@ void emit_depthwise_tiled(Emit& emit, const Conv& conv, const Shape& s) {
   const bool strided = s.window.stride[1] > 1 || s.window.stride[2] > 1;
   const bool large = s.window.stride[1] > 2 || s.window.stride[2] > 2;  // windows do not overlap
   if (large) return emit_depthwise(emit, conv, s, 1, 1);
-  const Emit::Way small = tiles(1, 1), rows = tiles(2, 2), square = tiles(4, 4);
+  const Emit::Way small = tiles(1, 1), rows = tiles(2, 2), square = tiles(4, 4), wide = tiles(4, 8);
   const bool cpu = emit.caps().is_cpu;
   const std::array ways = strided ? std::array{cpu ? rows : small, cpu ? small : rows, rows}
-                                  : std::array{cpu ? square : rows, cpu ? rows : small, small};
+                                  : std::array{cpu ? square : rows, cpu ? rows : small, cpu ? wide : small};
   emit.fastest(sdk::cat(emit.out()[0].dims, " ", dtype_name(emit.out()[0].dtype), " ", conv.kernel[1], "x",
                         conv.kernel[2], "/", s.window.stride[1]),
                ways);
@@ -205,7 +206,8 @@ void Conv::emit(Emit& emit) const {
   for (const size_t i : {size_t(0), size_t(1)}) push_int(in[i].count());
   push_int(out[0].count());
   const Shape s(emit, *this);
-  if (winograd) return emit_winograd(emit, {oc, group_ic, s.images, s.in, s.out, s.window.pad, *winograd, e});
+  if (winograd)
+    return emit_winograd(emit, {oc, group_ic, s.images, s.in, s.out, s.window.pad, *winograd, tiles_left, e});
   if (depthwise() && s.window.dense() && s.window.pad[0] == 0 && s.in[0] == 1)
     return emit_depthwise_tiled(emit, *this, s);
   if (panels) return emit_as_product(emit, *this, s);
@@ -245,7 +247,10 @@ Compiled compile(const Node& node, Uploads& uploads) {
   if (data && data->size() > 0 && has_panels(uploads.caps()) && !windowed) {
     c.packed |= 1u << 1;
     if (wants_winograd(node, conv)) {
-      conv.winograd = upload_winograd(uploads, *data);
+      const auto out = Graph(node.graph()).value(node.output(0)).dims();
+      conv.tiles_left =
+          wants_tiles_left(uploads.caps(), ceil_div(out[2], 4) * ceil_div(out[3], 4), conv.group_ic);
+      conv.winograd = upload_winograd(uploads, *data, conv.tiles_left);
     } else {
       const std::vector<float> packed =
           pack_panels({data->raw(), data->dtype(), conv.group, conv.group_oc(), conv.depth(),

@@ -188,6 +188,8 @@ int panel_rows(const Caps& caps, int64_t m) {
   return std::ranges::min_element(panel_kernel(caps)->tiles, {}, cost)->rows;
 }
 
+int panel_width(const Caps& caps) { return panel_kernel(caps)->columns; }
+
 bool panel_takes(const Caps& caps, int64_t columns) {
   const PanelKernel& kernel = *panel_kernel(caps);
   return kernel.vector == 16 ? columns >= kernel.vector : columns % kernel.vector == 0;

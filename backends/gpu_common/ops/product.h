@@ -44,6 +44,8 @@ bool has_panels(const Caps& caps);
 void emit_panels(Emit& emit, const Product& product);
 // Rows of a panel for so many rows.
 int panel_rows(const Caps& caps, int64_t m);
+// Columns of a tile of results.
+int panel_width(const Caps& caps);
 // Whether a right operand with rows of so many floats is read as it lies; else, how long rows must be.
 bool panel_takes(const Caps& caps, int64_t columns);
 int64_t panel_columns(const Caps& caps, int64_t columns);

@@ -26,7 +26,12 @@ void transform(const std::array<float, 9>& g, float* to, int64_t stride) {
 
 }  // namespace
 
-size_t upload_winograd(Uploads& uploads, const sdk::Tensor& weights) {
+bool wants_tiles_left(const Caps& caps, int64_t tiles, int64_t ic) {
+  constexpr int64_t kDepth = 8;  // panels need no padding then
+  return ic % kDepth == 0 && tiles * 2 <= panel_width(caps);
+}
+
+size_t upload_winograd(Uploads& uploads, const sdk::Tensor& weights, bool tiles_left) {
   const int64_t oc = weights.dim(0), ic = weights.dim(1), matrix = oc * ic;
   std::vector<float> frequencies(size_t(sdk::element_count(Dims{kFrequencies, oc, ic})));
   for (int64_t i = 0; i < matrix; ++i) {
@@ -37,15 +42,20 @@ size_t upload_winograd(Uploads& uploads, const sdk::Tensor& weights) {
     }
     transform(g, frequencies.data() + i, matrix);
   }
-  const std::vector<float> packed = pack_panels(
-      {frequencies.data(), HRT_FLOAT32, kFrequencies, oc, ic, matrix, ic, 1}, panel_rows(uploads.caps(), oc));
+  const Caps& caps = uploads.caps();
+  const std::vector<float> packed =
+      tiles_left ? pack_columns({frequencies.data(), HRT_FLOAT32, kFrequencies, ic, oc, matrix, 1, ic},
+                                panel_columns(caps, oc))
+                 : pack_panels({frequencies.data(), HRT_FLOAT32, kFrequencies, oc, ic, matrix, ic, 1},
+                               panel_rows(caps, oc));
   return uploads.weight(packed.data(), packed.size() * sizeof(float));
 }
 
 void emit_winograd(Emit& emit, const Winograd& w) {
   const int64_t tiles_h = ceil_div(w.out[1], kTile), tiles_w = ceil_div(w.out[2], kTile);
-  const int64_t tiles = sdk::element_count(Dims{w.images, tiles_h, tiles_w}),
-                width = panel_columns(emit.caps(), tiles);
+  const int64_t tiles = sdk::element_count(Dims{w.images, tiles_h, tiles_w});
+  const int rows = panel_rows(emit.caps(), w.tiles_left ? tiles : w.oc);
+  const int64_t width = w.tiles_left ? round_up(tiles, rows) : panel_columns(emit.caps(), tiles);
   const int64_t in_count = sdk::element_count(Dims{kFrequencies, w.ic, width});
   const int64_t out_count = sdk::element_count(Dims{kFrequencies, w.oc, width});
   push_int(in_count);
@@ -67,17 +77,18 @@ void emit_winograd(Emit& emit, const Winograd& w) {
   in.buffers = {emit.in_ref(0), transformed};
   in.writes = 2;
   dispatch(std::move(in), w.ic * width,
-           {width, tiles, tiles_h, tiles_w, w.ic, w.in[1], w.in[2], w.pad[1], w.pad[2]});
+           {width, tiles, tiles_h, tiles_w, w.ic, w.in[1], w.in[2], w.pad[1], w.pad[2],
+            w.tiles_left ? rows : width});
   Product p;
-  p.m = w.oc;
-  p.n = width;
+  p.m = w.tiles_left ? tiles : w.oc;
+  p.n = w.tiles_left ? w.oc : width;
   p.k = w.ic;
   p.dims = {1, 1, kFrequencies};
-  p.packed_a = emit.weight(w.weight);
-  p.rows_packed = panel_rows(emit.caps(), w.oc);
+  p.packed_a = w.tiles_left ? transformed : emit.weight(w.weight);
+  p.rows_packed = rows;
   p.a.batch = {0, 0, 1};
-  p.packed_b = transformed;
-  p.columns_packed = width;
+  p.packed_b = w.tiles_left ? emit.weight(w.weight) : transformed;
+  p.columns_packed = w.tiles_left ? panel_columns(emit.caps(), w.oc) : width;
   p.b.batch = {0, 0, 1};
   p.y = products;
   emit_panels(emit, p);
@@ -88,7 +99,9 @@ void emit_winograd(Emit& emit, const Winograd& w) {
   out.buffers = {products, emit.has_in(2) ? emit.in_ref(2) : products,
                  emit.has_in(3) ? emit.in_ref(3) : products, emit.out_ref(0)};
   out.writes = 8;
-  dispatch(std::move(out), w.oc * tiles, {width, tiles, tiles_h, tiles_w, w.oc, w.out[1], w.out[2]});
+  dispatch(std::move(out), w.oc * tiles,
+           {p.m * p.n, w.tiles_left ? 1 : width, w.tiles_left ? w.oc : 1, tiles, tiles_h, tiles_w, w.oc,
+            w.out[1], w.out[2]});
 }
 
 }  // namespace hrt::gpu

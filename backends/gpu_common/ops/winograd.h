@@ -11,12 +11,15 @@ namespace hrt::gpu {
 struct Winograd {
   int64_t oc, ic, images;
   Dims3 in, out, pad;
-  size_t weight;  // of upload_winograd
+  size_t weight;    // of upload_winograd
+  bool tiles_left;  // the transformed input is the product's left factor
   Epilogue e;
 };
 
+// Whether so few tiles of the output are better rows of a product than columns, of which kernels have more.
+bool wants_tiles_left(const Caps& caps, int64_t tiles, int64_t ic);
 // weights: oc x ic x 3 x 3.
-size_t upload_winograd(Uploads& uploads, const sdk::Tensor& weights);
+size_t upload_winograd(Uploads& uploads, const sdk::Tensor& weights, bool tiles_left);
 // Input 0 is x, 2 the bias, 3 the residual.
 void emit_winograd(Emit& emit, const Winograd& w);
 
