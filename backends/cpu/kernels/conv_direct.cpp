@@ -190,7 +190,7 @@ void Direct::run(const ConvOperands& o) const {
   for (const Panel& p : panels) weights += p.k * p.vectors * kLanes * 4;
   const int64_t input = planes() * lanes() * volume(s.in) * 4, count = int64_t(panels.size());
   const int64_t chunks = row_pieces(input, weights, s.batch * count, rows * jobs[0].tiles_per_row);
-  const double fmas = double(weights / 4) * double(volume(s.out)) / double(chunks * count);
+  const double fmas = double(weights) / 4 * double(volume(s.out)) / double(chunks * count);
   parallel(s.batch * chunks * count, fmas * kNsPerFma, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const size_t panel = size_t(i % count);

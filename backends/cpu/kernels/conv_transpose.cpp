@@ -307,8 +307,10 @@ std::string supports(const Node& node) {
   for (const char* name : {"strides", "dilations"})
     for (const int64_t v : node.ints(name))
       if (v < 1 || v > INT32_MAX) return sdk::cat(name, " of ", v);
-  for (const int64_t s : node.ints("strides"))
-    if (s > kMostPhases || (phases *= s) > kMostPhases) return "very large strides";
+  for (const int64_t s : node.ints("strides")) {
+    phases *= std::min(s, kMostPhases + 1);
+    if (phases > kMostPhases) return "very large strides";
+  }
   return window_refusal(node);
 }
 
@@ -374,7 +376,7 @@ Compiled compile(const Node& node) {
 
 double flops(const Node& node) {
   const Transposed t(node);
-  return 2.0 * double(t.ic / t.group) * double(volume(t.kernel)) / double(t.classes());
+  return 2.0 * double(t.ic) / double(t.group) * double(volume(t.kernel)) / double(t.classes());
 }
 
 constexpr Op kOps[] = {{"", "ConvTranspose", supports, compile, flops}};

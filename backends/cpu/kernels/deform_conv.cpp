@@ -42,12 +42,11 @@ struct Deform {
 void Deform::sample(const float* offset, const float* mask, int64_t tap, int64_t first, int64_t columns,
                     Samples& to) const {
   const float *dy = offset + tap * 2 * positions() + first, *dx = dy + positions();
+  const int64_t row = tap / w.kernel[2] * w.dilation[1], column = tap % w.kernel[2] * w.dilation[2];
   for (int64_t j = 0; j < columns; ++j) {
     const int64_t oh = (first + j) / out[2], ow = (first + j) % out[2];
-    const double h =
-        double(oh * w.stride[1] - w.begin[1] + tap / w.kernel[2] * w.dilation[1]) + double(dy[j]);
-    const double v =
-        double(ow * w.stride[2] - w.begin[2] + tap % w.kernel[2] * w.dilation[2]) + double(dx[j]);
+    const double h = double(oh * w.stride[1] - w.begin[1] + row) + double(dy[j]);
+    const double v = double(ow * w.stride[2] - w.begin[2] + column) + double(dx[j]);
     const float m = mask ? mask[tap * positions() + first + j] : 1.0f;
     for (int corner = 0; corner < 4; ++corner) {
       to.offset[corner][j] = 0;

@@ -211,8 +211,8 @@ Term Plan::copied(const Term& t, const Labels& order, Place place) {
   const Dims size = sizes(order);
   Dims from;
   for (const int label : order) from.push_back(t.stride(label));
-  runs_.push_back([c = make_copy(size, from, strides_of(size), sizeof(float)), x = t.place,
-                   y = place](const Buffers& b) { run_copy(c, x.in(b), y.in(b)); });
+  runs_.emplace_back([c = make_copy(size, from, strides_of(size), sizeof(float)), x = t.place,
+                      y = place](const Buffers& b) { run_copy(c, x.in(b), y.in(b)); });
   return dense(order, place);
 }
 
@@ -229,7 +229,7 @@ Term Plan::sum_unneeded(const Term& t) {
     if (!has(kept, l)) order.push_back(l);
   const Term x = laid_out(t, order), y = target(kept);
   const int64_t rows = count(kept), n = sdk::element_count(sizes(order)) / std::max<int64_t>(rows, 1);
-  runs_.push_back([=, from = x.place, to = y.place](const Buffers& b) {
+  runs_.emplace_back([=, from = x.place, to = y.place](const Buffers& b) {
     const float* p = from.in(b);
     float* q = to.in(b);
     parallel(rows, double(n) * 0.1 + 2, [&](int64_t begin, int64_t end) {
@@ -255,8 +255,8 @@ Term Plan::scale(const Term& a, const Term& b) {
   const Dims in[] = {aligned(a), aligned(b)};
   const Term x = laid_out(a, select(a.labels, any)), z = laid_out(b, select(b.labels, any)),
              y = target(order);
-  runs_.push_back([plan = make_broadcast(sizes(order), in), x = x.place, z = z.place,
-                   y = y.place](const Buffers& buffers) {
+  runs_.emplace_back([plan = make_broadcast(sizes(order), in), x = x.place, z = z.place,
+                      y = y.place](const Buffers& buffers) {
     const float *pa = x.in(buffers), *pb = z.in(buffers);
     float* out = y.in(buffers);
     const bool sa = plan.row_stride(0) != 0, sb = plan.row_stride(1) != 0;
@@ -293,7 +293,7 @@ float dot(const float* a, const float* b, int64_t n) {
 void Plan::add_product(const Term& a, const Term& b, bool transposed, int64_t batch, int64_t m, int64_t n,
                        int64_t k, Place y) {
   if (m == 1 && transposed) {  // nothing would be used twice
-    runs_.push_back([=, pa = a.place, pb = b.place](const Buffers& buffers) {
+    runs_.emplace_back([=, pa = a.place, pb = b.place](const Buffers& buffers) {
       const float *x = pa.in(buffers), *z = pb.in(buffers);
       float* to = y.in(buffers);
       parallel(batch * n, double(k) * 0.1 + 5, [&](int64_t begin, int64_t end) {
@@ -311,7 +311,7 @@ void Plan::add_product(const Term& a, const Term& b, bool transposed, int64_t ba
   const size_t b_at = p.packed ? scratch(batch * int64_t(packed)) : 0;
   const size_t tail_packed = packed_floats(k, p.tail());
   const size_t tail_at = p.tail() ? scratch(batch * int64_t(tail_packed)) : 0;
-  runs_.push_back([=, p = std::move(p), pa = a.place, pb = b.place](const Buffers& buffers) {
+  runs_.emplace_back([=, p = std::move(p), pa = a.place, pb = b.place](const Buffers& buffers) {
     float* const ws = reinterpret_cast<float*>(buffers.workspace);
     ProductOperands o{pa.in(buffers), pb.in(buffers), nullptr, nullptr, false, y.in(buffers)};
     const float* const from = o.b;

@@ -349,7 +349,8 @@ Step Conv::prepare(const Signature& sig) const {
         continue;
       }
       const double ns = double(planes.elements()) * 0.2 + double(run.tasks()) * product.ns();
-      parallel(slots, ns * double(m.groups / slots), [&](int64_t begin, int64_t end) {
+      const int64_t rounds = m.groups / slots;
+      parallel(slots, ns * double(rounds), [&](int64_t begin, int64_t end) {
         for (int64_t slot = begin; slot < end; ++slot)
           for (int64_t g = slot; g < m.groups; g += slots) {
             uint32_t* const at = groups_at + slot * per_group;
