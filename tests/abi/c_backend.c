@@ -124,8 +124,8 @@ static void executable_destroy(hrt_executable* e) {
   free(e->ops);
   free(e->inputs);
   free(e->outputs);
-  free(e->constants);
-  free(e->handles);
+  free((void*)e->constants);
+  free((void*)e->handles);
   free(e);
 }
 
@@ -161,8 +161,8 @@ static hrt_status* fill_executable(hrt_executable* e, const hrt_graph* graph) {
   e->ops = calloc(e->op_count + 1, sizeof *e->ops);
   e->inputs = copy_ids(inputs, e->input_count);
   e->outputs = copy_ids(outputs, e->output_count);
-  e->constants = calloc(e->value_limit + 1, sizeof *e->constants);
-  e->handles = calloc(e->value_limit + 1, sizeof *e->handles);
+  e->constants = (const void**)calloc(e->value_limit + 1, sizeof *e->constants);
+  e->handles = (void**)calloc(e->value_limit + 1, sizeof *e->handles);
   if (!e->ops || !e->inputs || !e->outputs || !e->constants || !e->handles) return no_memory();
   for (size_t i = 0; i < e->op_count; ++i) {
     hrt_node_info node = {.struct_size = sizeof node};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plugins that do everything wrong that a plugin can do wrong without damaging the process by itself. One
  * library: what it does is the name of the file that it was loaded from, "compile_fails.so". */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <hrt/cpu_kernel.h>
 #include <hrt/plugin.h>
@@ -182,15 +181,15 @@ static const hrt_op_constraint g_bad_constraint = {sizeof(hrt_op_constraint), NU
 #define OP(name_, input_, compute_)      \
   {.struct_size = sizeof(hrt_op),        \
    .domain = "test",                     \
-   .name = name_,                        \
+   .name = (name_),                      \
    .since_version = 1,                   \
-   .inputs = input_,                     \
+   .inputs = (input_),                   \
    .input_count = 1,                     \
    .outputs = &g_param,                  \
    .output_count = 1,                    \
    .param_stride = sizeof(hrt_op_param), \
    .infer = infer,                       \
-   .compute = compute_}
+   .compute = (compute_)}
 static hrt_op g_ops[] = {OP("WritesNothing", &g_param, writes_nothing),
                          OP("WritesTooMuch", &g_param, writes_too_much),
                          OP("Nameless", &g_nameless, NULL),
@@ -261,9 +260,9 @@ static hrt_status* kernel_run(hrt_cpu_prepared* prepared, const hrt_cpu_run_args
 }
 
 #define KERNEL(name_, size_)          \
-  {.struct_size = size_,              \
+  {.struct_size = (size_),            \
    .domain = "",                      \
-   .op_type = name_,                  \
+   .op_type = (name_),                \
    .supports = kernel_supports,       \
    .compile = kernel_compile,         \
    .compiled_destroy = kernel_forget, \
