@@ -23,9 +23,13 @@ ValuePtr tensor(hrt_dtype dtype, Dims dims, const std::vector<T>& data) {
 }
 }  // namespace
 
-ValuePtr floats(Dims dims, std::vector<float> data) { return tensor(HRT_FLOAT32, std::move(dims), data); }
-ValuePtr ints(Dims dims, std::vector<int64_t> data) { return tensor(HRT_INT64, std::move(dims), data); }
-ValuePtr bools(Dims dims, std::vector<char> data) { return tensor(HRT_BOOL, std::move(dims), data); }
+ValuePtr floats(Dims dims, const std::vector<float>& data) {
+  return tensor(HRT_FLOAT32, std::move(dims), data);
+}
+ValuePtr ints(Dims dims, const std::vector<int64_t>& data) {
+  return tensor(HRT_INT64, std::move(dims), data);
+}
+ValuePtr bools(Dims dims, const std::vector<char>& data) { return tensor(HRT_BOOL, std::move(dims), data); }
 std::vector<float> floats_of(const ValuePtr& value) {
   const auto* p = value->tensor.data_as<float>();
   return {p, p + value->tensor.size()};

@@ -13,9 +13,9 @@ namespace hrt::test {
 
 Runtime& runtime();  // with the plugins of the build that the test belongs to
 
-ValuePtr floats(Dims dims, std::vector<float> data);
-ValuePtr ints(Dims dims, std::vector<int64_t> data);
-ValuePtr bools(Dims dims, std::vector<char> data);
+ValuePtr floats(Dims dims, const std::vector<float>& data);
+ValuePtr ints(Dims dims, const std::vector<int64_t>& data);
+ValuePtr bools(Dims dims, const std::vector<char>& data);
 std::vector<float> floats_of(const ValuePtr& value);
 std::vector<int64_t> ints_of(const ValuePtr& value);
 

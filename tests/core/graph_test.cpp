@@ -77,7 +77,8 @@ TEST(Transaction, RandomEditsThatAreUndoneLeaveNoTrace) {
             case 4: t.set_attribute(pick(nodes), {"k", int64_t(random())}); break;
             default: t.set_outputs({pick(values), pick(values)}); break;
           }
-        } catch (const Error&) {
+        } catch (const Error& e) {  // the edit does not fit the graph
+          EXPECT_EQ(e.code(), HRT_ERROR_BAD_DATA) << e.what();
         }
       }
     }
