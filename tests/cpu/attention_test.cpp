@@ -122,8 +122,8 @@ TEST_P(CpuAttention, OnnxAttentionIsWrong) {
                                {"scale", 0.8f},
                                {"softcap", float(p.cap)}};
     if (tokens) {
-      attrs.push_back({"q_num_heads", heads});
-      attrs.push_back({"kv_num_heads", kv_heads});
+      attrs.emplace_back("q_num_heads", heads);
+      attrs.emplace_back("kv_num_heads", kv_heads);
     }
     const std::vector<Out> out = {shape(heads, queries, value_size),
                                   {batch, kv_heads, keys, size},
@@ -366,7 +366,7 @@ TEST_P(CpuAttention, RotaryEmbeddingIsWrong) {
     std::vector<Attr> attrs = {{"interleaved", int64_t(interleaved)}};
     expect_near(run_op(isa(), "com.microsoft:RotaryEmbedding", {x, ids, c, s}, x.dims, attrs, 0, 2), want,
                 1e-5, 1e-6, "ms");
-    attrs.push_back({"num_heads", heads});
+    attrs.emplace_back("num_heads", heads);
     expect_near(run_op(isa(), "RotaryEmbedding", {x, c, s, ids}, x.dims, attrs), want, 1e-5, 1e-6, "onnx");
     ids.as<int64_t>()[0] = round % 2 ? -1 : 20;
     EXPECT_NE(refusal(isa(), "RotaryEmbedding", {x, c, s, ids}, x.dims, attrs).find("outside the cache"),

@@ -119,11 +119,11 @@ void check(const Case& c, unsigned seed, double tolerance = 1e-5) {
   }
   std::vector<Attr> attrs = {{"strides", c.stride}, {"dilations", c.dilation}, {"group", c.group}};
   if (c.auto_pad.empty())
-    attrs.push_back({"pads", c.pads});
+    attrs.emplace_back("pads", c.pads);
   else
-    attrs.push_back({"auto_pad", c.auto_pad});
-  if (!c.activation.empty()) attrs.push_back({"activation", c.activation});
-  if (!c.params.empty()) attrs.push_back({"activation_params", c.params});
+    attrs.emplace_back("auto_pad", c.auto_pad);
+  if (!c.activation.empty()) attrs.emplace_back("activation", c.activation);
+  if (!c.params.empty()) attrs.emplace_back("activation_params", c.params);
   m.output(m.node(fused ? "hrt:FusedConv" : "Conv", in, z.dims, attrs));
 
   std::vector<float> first;

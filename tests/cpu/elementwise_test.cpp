@@ -146,7 +146,8 @@ TEST_P(CpuUnary, ActivationIsNotAccurate) {
 
 TEST_P(CpuUnary, SpecialValueIsLost) {
   const Data x(Dims{4}, std::vector<float>{kNan, kInf, -kInf, -0.0f});
-  const auto check = [&](const std::string& op, std::vector<double> want, std::vector<Attr> attrs = {}) {
+  const auto check = [&](const std::string& op, const std::vector<double>& want,
+                         const std::vector<Attr>& attrs = {}) {
     expect_near(run_op(isa(), op, {x}, x.dims, attrs), want, 0, 0, op);
   };
   check("Gelu", {kNan, kInf, kNan, 0});
@@ -236,8 +237,8 @@ Data random_of(std::mt19937& gen, const Dims& dims, double low, double high) {
 
 template <class T, class R, class F>
 void check_binary(const std::string& isa, std::mt19937& gen, const std::string& op, double low, double high,
-                  F f, std::vector<Attr> attrs = {}, double max_ulps = 0, hrt_dtype dtype = dtype_of<T>,
-                  hrt_dtype result = dtype_of<R>) {
+                  F f, const std::vector<Attr>& attrs = {}, double max_ulps = 0,
+                  hrt_dtype dtype = dtype_of<T>, hrt_dtype result = dtype_of<R>) {
   for (const auto& [da, db] : shape_pairs())
     for (const bool swap : {false, true}) {
       if (swap && op == "PRelu") continue;
@@ -449,7 +450,7 @@ void check_cast(const std::string& isa, const std::vector<From>& values, F f) {
   const Data y = run_op(isa, "Cast", {x}, Out(x.dims, dtype_of<To>), {{"to", int64_t(dtype_of<To>)}});
   for (size_t i = 0; i < values.size(); ++i) {
     const To got = y.as<To>()[i], want = f(values[i]);
-    ASSERT_EQ(std::memcmp(&got, &want, sizeof(To)), 0)
+    ASSERT_TRUE(same_bits(got, want))
         << dtype_name(x.dtype) << " to " << dtype_name(y.dtype) << ", element " << i;
   }
 }

@@ -67,7 +67,7 @@ void check(const GemmCase& g, unsigned seed) {
   if (g.has_c) add(c);
   std::vector<Attr> attrs = {
       {"transA", int(g.ta)}, {"transB", int(g.tb)}, {"alpha", g.alpha}, {"beta", g.beta}};
-  if (!g.activation.empty()) attrs.push_back({"activation", g.activation});
+  if (!g.activation.empty()) attrs.emplace_back("activation", g.activation);
   m.output(m.node(g.activation.empty() ? "Gemm" : "hrt:FusedGemm", in, {g.m, g.n}, attrs));
   check(m, inputs, expected, double(g.k));
 }
@@ -160,7 +160,7 @@ void check_matmul(const Dims& a_dims, const Dims& b_dims, bool constant, bool bi
   }
   if (bias) in.push_back(model.constant(row));
   std::vector<Attr> attrs;
-  if (!activation.empty()) attrs.push_back({"activation", activation});
+  if (!activation.empty()) attrs.emplace_back("activation", activation);
   model.output(model.node(bias || !activation.empty() ? "hrt:FusedMatMul" : "MatMul", in, out, attrs));
   check(model, inputs, expected, double(k));
 }

@@ -495,7 +495,7 @@ const std::vector<std::string>& isas() {
     std::vector<std::string> l;
     const auto add = [&](const char* isa, bool runs) {
       if (runs && std::filesystem::exists(std::string(HRT_PLUGIN_DIR) + "/hrt_cpu_" + isa + ".so"))
-        l.push_back(isa);
+        l.emplace_back(isa);
     };
 #if defined(__x86_64__)
     add("avx512", __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&

@@ -85,7 +85,7 @@ class Model {
   ~Model();
   uint32_t input(Dims dims, hrt_dtype dtype = HRT_FLOAT32);
   uint32_t constant(Data data);
-  uint32_t constant(Dims dims, std::vector<int64_t> v) { return constant(Data(std::move(dims), v)); }
+  uint32_t constant(Dims dims, const std::vector<int64_t>& v) { return constant(Data(std::move(dims), v)); }
   // A value that no constant holds but shape arithmetic knows: hrt_shapes.known has it, the graph has not.
   uint32_t known(Data data);
   // op may be "domain:name". HRT_NONE in inputs: absent. Returns the first output's id; the others follow.

@@ -19,7 +19,7 @@ void expect_moved(const Data& in, const Data& out, const std::function<int64_t(c
     const int64_t from = source(at);
     const std::byte* want = from < 0 ? value : in.bytes.data() + size_t(from) * width;
     const std::byte* got = out.bytes.data() + size_t(n++) * width;
-    if (!failed && std::memcmp(got, want, width)) {
+    if (!failed && std::memcmp(got, want, width) != 0) {
       ADD_FAILURE() << what << ": element " << n - 1 << " of dtype " << dtype_name(in.dtype);
       failed = true;
     }
@@ -89,7 +89,7 @@ TEST_P(CpuMovement, ConcatOrSplitIsWrong) {
               },
               "Concat");
         std::vector<Out> outs;
-        for (const Data& p : parts) outs.push_back(Out(p.dims, t));
+        for (const Data& p : parts) outs.emplace_back(p.dims, t);
         const auto split = run_ops(isa(), "Split", {y, ints(lengths)}, outs, {{"axis", axis}}, 2);
         for (size_t i = 0; i < 3; ++i) EXPECT_EQ(split[i].bytes, parts[i].bytes) << "Split";
       }
@@ -170,7 +170,7 @@ TEST_P(CpuMovement, SliceIsWrong) {
 
 TEST_P(CpuMovement, HostileSliceIsTaken) {
   const Data x = random({4, 5}, 1);
-  const auto message = [&](Dims starts, Dims ends, Dims axes, Dims steps) {
+  const auto message = [&](const Dims& starts, const Dims& ends, const Dims& axes, const Dims& steps) {
     return refusal(isa(), "Slice", {x, ints(starts), ints(ends), ints(axes), ints(steps)}, Out({2, 5}));
   };
   EXPECT_EQ(message({1}, {3}, {0}, {1}), "");
@@ -325,7 +325,7 @@ TEST_P(CpuMovement, BlockedPadDiffers) {
 
 TEST_P(CpuMovement, HostilePadsAreTaken) {
   const Data x = random({4, 5}, 1);
-  const auto message = [&](Dims pads) { return refusal(isa(), "Pad", {x, ints(pads)}, Out({6, 5})); };
+  const auto message = [&](const Dims& pads) { return refusal(isa(), "Pad", {x, ints(pads)}, Out({6, 5})); };
   EXPECT_EQ(message({1, 0, 1, 0}), "");
   EXPECT_NE(message({1, 0, 2, 0}), "");
   EXPECT_NE(message({1, 0, 1}), "");

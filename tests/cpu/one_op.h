@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <random>
 
@@ -44,7 +45,7 @@ inline std::vector<Data> run_ops(const std::string& isa, const std::string& op, 
   } catch (const Failure& f) {
     ADD_FAILURE() << op << ": " << f.message;
     std::vector<Data> zeros;
-    for (const Out& o : out) zeros.push_back(Data(o.dtype, o.dims));
+    for (const Out& o : out) zeros.emplace_back(o.dtype, o.dims);
     return zeros;
   }
 }
@@ -83,7 +84,7 @@ inline Data absent() {
   return d;
 }
 
-inline Data ints(std::vector<int64_t> v) { return Data(Dims{int64_t(v.size())}, v); }
+inline Data ints(const std::vector<int64_t>& v) { return Data(Dims{int64_t(v.size())}, v); }
 
 inline std::string refusal(const std::string& isa, const std::string& op, const std::vector<Data>& in,
                            const Out& out, const std::vector<Attr>& attrs = {}) {
@@ -93,6 +94,11 @@ inline std::string refusal(const std::string& isa, const std::string& op, const 
     return f.message;
   }
   return "";
+}
+
+template <class T>
+bool same_bits(const T& a, const T& b) {  // of a NaN and of zeros too
+  return std::memcmp(static_cast<const void*>(&a), static_cast<const void*>(&b), sizeof(T)) == 0;
 }
 
 // Calls f(index) for every index of a shape, in row-major order.

@@ -71,7 +71,7 @@ void check_top_k(const std::string& isa, const Data& x, int64_t axis, int64_t k,
       const int64_t o = offset(out, there), want = order[size_t(j)];
       ASSERT_EQ(got[1].as<int64_t>()[o], want)
           << dtype_name(x.dtype) << " k " << k << " of " << n << ", place " << j;
-      ASSERT_EQ(std::memcmp(got[0].as<T>() + o, x.as<T>() + place(want), sizeof(T)), 0);
+      ASSERT_TRUE(same_bits(got[0].as<T>()[o], x.as<T>()[place(want)]));
     }
   });
 }
@@ -222,7 +222,7 @@ void expect_same(const Data& got, const std::vector<T>& want, const std::string&
   for (size_t i = 0; i < want.size(); ++i) {
     const float a = float(got.as<T>()[i]), b = float(want[i]);
     if (std::isnan(a) && std::isnan(b)) continue;
-    ASSERT_EQ(std::memcmp(got.as<T>() + i, &want[i], sizeof(T)), 0)
+    ASSERT_TRUE(same_bits(got.as<T>()[i], want[i]))
         << what << ": element " << i << " is " << a << ", not " << b;
   }
 }

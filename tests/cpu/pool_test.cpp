@@ -63,7 +63,7 @@ void check(const Case& c, unsigned seed) {
                              {"dilations", c.dilation},
                              {"pads", c.pads},
                              {"ceil_mode", int(c.ceil)}};
-  if (!c.max) attrs.push_back({"count_include_pad", int(c.include)});
+  if (!c.max) attrs.emplace_back("count_include_pad", int(c.include));
   m.output(m.node(c.max ? "MaxPool" : "AveragePool", {m.input(x.dims)}, {2, c.channels, o[0], o[1]}, attrs));
   for (const std::string& isa : isas())
     for (const int threads : {1, 2}) {

@@ -366,7 +366,7 @@ TEST_P(CpuQuantized, QuantizeOrDequantizeIsWrong) {
       }
       const bool with_zero = t != HRT_UINT8 || pick(0, 1);
       std::vector<Attr> attrs = {{"axis", axis < 0 ? 1 : axis}, {"block_size", block}};
-      if (t != HRT_UINT8) attrs.push_back({"output_dtype", int(t)});
+      if (t != HRT_UINT8) attrs.emplace_back("output_dtype", int(t));
       const Data y = run_op(isa(), "QuantizeLinear", {x, scale, with_zero ? zero : absent()}, Out(dims, t),
                             attrs, 0, 1 + round % 2);
       attrs.erase(attrs.begin() + 2, attrs.end());
@@ -391,7 +391,7 @@ TEST_P(CpuQuantized, DequantizedInt32IsWrong) {
 
 TEST_P(CpuQuantized, RangeOfDataIsWrong) {
   const std::vector<Out> out = {Out({5}, HRT_UINT8), Out({}, HRT_FLOAT32), Out({}, HRT_UINT8)};
-  const auto run = [&](std::vector<float> v) {
+  const auto run = [&](const std::vector<float>& v) {
     std::vector<Out> o = out;
     o[0].dims = {int64_t(v.size())};
     return run_ops(isa(), "DynamicQuantizeLinear", {Data(o[0].dims, v)}, o);

@@ -38,13 +38,13 @@ struct Case {
 
   std::vector<Attr> attrs() const {
     std::vector<Attr> a = {{"hidden_size", hidden}, {"direction", direction}, {"layout", layout}};
-    if (op == "GRU") a.push_back({"linear_before_reset", int(linear_before_reset)});
-    if (op == "LSTM") a.push_back({"input_forget", int(coupled)});
-    if (clip != 0) a.push_back({"clip", clip});
+    if (op == "GRU") a.emplace_back("linear_before_reset", int(linear_before_reset));
+    if (op == "LSTM") a.emplace_back("input_forget", int(coupled));
+    if (clip != 0) a.emplace_back("clip", clip);
     if (!names.empty()) {
       std::vector<std::string> all;
       for (int64_t d = 0; d < directions(); ++d) all.insert(all.end(), names.begin(), names.end());
-      a.push_back({"activations", all});
+      a.emplace_back("activations", all);
     }
     return a;
   }
@@ -155,7 +155,7 @@ class CpuRecurrent : public CpuOp {
  protected:
   std::vector<Out> outs(const Case& c) const {
     std::vector<Out> out = {Out(c.y_dims()), Out(c.state_dims())};
-    if (c.op == "LSTM") out.push_back(Out(c.state_dims()));
+    if (c.op == "LSTM") out.emplace_back(c.state_dims());
     return out;
   }
   void check(Case c, uint32_t constants, int threads) {
@@ -219,8 +219,8 @@ TEST_P(CpuRecurrent, AlphasGoToOtherFunctions) {
                  [](double x) { return std::min(std::max(double(0.1f) * x + double(0.7f), 0.0), 1.0); }};
   const std::vector<Data> in = c.inputs(5);
   std::vector<Attr> attrs = c.attrs();
-  attrs.push_back({"activation_alpha", std::vector<float>{0.3f, 0.1f}});
-  attrs.push_back({"activation_beta", std::vector<float>{0.7f}});
+  attrs.emplace_back("activation_alpha", std::vector<float>{0.3f, 0.1f});
+  attrs.emplace_back("activation_beta", std::vector<float>{0.7f});
   const auto got = run_ops(isa(), c.op, in, outs(c), attrs);
   expect_near(got[0], c.expected(in)[0], 2e-5, 2e-5, "Y");
 }

@@ -100,11 +100,11 @@ std::vector<Case> cases() {
 
 std::vector<Attr> attrs_of(const Case& c) {
   std::vector<Attr> a = {{"mode", c.mode}, {"coordinate_transformation_mode", c.coordinates}};
-  if (c.mode == "nearest") a.push_back({"nearest_mode", c.nearest});
-  if (c.exclude_outside) a.push_back({"exclude_outside", 1});
-  if (c.a != -0.75) a.push_back({"cubic_coeff_a", float(c.a)});
-  if (c.antialias) a.push_back({"antialias", 1});
-  if (!c.roi.empty()) a.push_back({"extrapolation_value", kExtrapolation});
+  if (c.mode == "nearest") a.emplace_back("nearest_mode", c.nearest);
+  if (c.exclude_outside) a.emplace_back("exclude_outside", 1);
+  if (c.a != -0.75) a.emplace_back("cubic_coeff_a", float(c.a));
+  if (c.antialias) a.emplace_back("antialias", 1);
+  if (!c.roi.empty()) a.emplace_back("extrapolation_value", kExtrapolation);
   return a;
 }
 
@@ -246,7 +246,7 @@ TEST_P(CpuResize, OtherTypesAreWrong) {
 
 TEST_P(CpuResize, HostileScaleIsTaken) {
   const Data x = random({1, 1, 4, 6}, 1);
-  const auto message = [&](std::vector<float> scales, std::vector<Attr> attrs) -> std::string {
+  const auto message = [&](const std::vector<float>& scales, const std::vector<Attr>& attrs) -> std::string {
     try {
       const Data s(Dims{int64_t(scales.size())}, scales);
       try_ops(isa(), "Resize", {x, absent(), s}, {Out({1, 1, 8, 12})}, attrs, 4);

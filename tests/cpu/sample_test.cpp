@@ -183,7 +183,7 @@ TEST_P(CpuSample, RoiAlignIsWrong) {
 
 TEST_P(CpuSample, HostileRegionIsTaken) {
   const Data x = random({1, 2, 3, 4}, 1);
-  const auto message = [&](std::vector<float> roi, int64_t item, std::vector<Attr> attrs = {}) {
+  const auto message = [&](const std::vector<float>& roi, int64_t item, const std::vector<Attr>& attrs = {}) {
     return refusal(isa(), "RoiAlign", {x, Data(Dims{1, 4}, roi), ints({item})}, Out({1, 2, 1, 1}), attrs);
   };
   EXPECT_EQ(message({0, 0, 2, 2}, 0), "");

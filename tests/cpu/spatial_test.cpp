@@ -179,8 +179,9 @@ TEST_P(Spatial, DeformConv) {
             return double(
                 moved.as<float>()[offset(moved.dims, {at[0], (o * taps + t) * 2 + axis, at[2], at[3]})]);
           };
-          const double h = double(at[2] * stride[0] - pads[0] + t / kernel[1] * dilation[0]) + shift(0),
-                       v = double(at[3] * stride[1] - pads[1] + t % kernel[1] * dilation[1]) + shift(1);
+          const int64_t row = t / kernel[1], column = t % kernel[1];
+          const double h = double(at[2] * stride[0] - pads[0] + row * dilation[0]) + shift(0),
+                       v = double(at[3] * stride[1] - pads[1] + column * dilation[1]) + shift(1);
           double sample = 0;
           for (int64_t y = int64_t(std::floor(h)); y <= int64_t(std::floor(h)) + 1; ++y)
             for (int64_t z = int64_t(std::floor(v)); z <= int64_t(std::floor(v)) + 1; ++z)

@@ -48,7 +48,7 @@ void conv(benchmark::State& state) {
                        {"activation", "Relu"}});
   y = m.node("GlobalMaxPool", {y}, {1, oc, 1, 1});
   m.output(y);
-  const double flops = 2.0 * double(oc * out * out * k * k) * double(ic / group);
+  const double flops = 2.0 * double(oc * out * out * k * k) * double(ic) / double(group);
   time_node(state, m, {random({1, ic, in, in}, 3)}, ic > 4 ? 1 : 0, flops);
 }
 BENCHMARK(conv)

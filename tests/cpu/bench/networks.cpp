@@ -16,7 +16,8 @@ struct Builder {
 
   Data weights(Dims dims) {
     Data d = random(dims, ++seed);
-    const float scale = std::sqrt(3.0f / float(count(dims) / dims[0]));
+    const int64_t inputs = count(dims) / dims[0];  // of a channel
+    const float scale = std::sqrt(3.0f / float(inputs));
     for (int64_t i = 0; i < count(dims); ++i) d.as<float>()[i] *= scale;
     return d;
   }
