@@ -29,7 +29,7 @@ struct Case {
   std::string device;
 };
 
-std::vector<Case> cases(std::vector<Case> base) {
+std::vector<Case> cases(const std::vector<Case>& base) {
   std::vector<Case> all;
   for (const char* device : {"cpu", "reference"})
     for (Case c : base) {

@@ -155,7 +155,7 @@ TEST(IdentityRemoval, Pad) {
 }
 
 TEST(IdentityRemoval, Slice) {
-  const auto slice = [](Ints start, Ints end, Ints step) {
+  const auto slice = [](const Ints& start, const Ints& end, const Ints& step) {
     return [=](Model& m, ValueId x) {
       return m.op("Slice", {x, m.ints(start), m.ints(end), m.ints({2}), m.ints(step)});
     };
@@ -290,7 +290,7 @@ TEST(Sequences, PartsOfKnownLengthAreASplit) {
         },
         sequences());
   };
-  const auto by = [](Dims dims, Ints lengths, int64_t axis) {
+  const auto by = [](const Dims& dims, const Ints& lengths, int64_t axis) {
     return [=](Model& m, ValueId x) {
       return m.op("SplitToSequence", {x, m.ints(dims, lengths)}, {attr("axis", axis)});
     };

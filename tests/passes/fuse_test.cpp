@@ -49,7 +49,9 @@ TEST(ConvBatchNorm, GroupsAndDoubles) {
       "Conv");
   EXPECT_EQ(fused(
                 [](Model& m) {
-                  const auto d = [&](Dims dims, Floats data) { return m.floats(dims, data, HRT_FLOAT64); };
+                  const auto d = [&](const Dims& dims, const Floats& data) {
+                    return m.floats(dims, data, HRT_FLOAT64);
+                  };
                   const auto y = m.op("Conv", {m.input({1, 1, 5}, HRT_FLOAT64), d({2, 1, 1}, {0.3f, -2})});
                   m.output(m.op("BatchNormalization", {y, d({2}, {1, 2}), d({2}, {0, 1}), d({2}, {3, 0.1f}),
                                                        d({2}, {0.5f, 1.5f})}));
@@ -70,7 +72,7 @@ TEST(ConvBatchNorm, TransposedConvolutionWithGroups) {
 }
 
 TEST(ConvBatchNorm, BeforeAConvolution) {
-  const auto build = [](std::vector<Attribute> attrs) {
+  const auto build = [](const std::vector<Attribute>& attrs) {
     return [=](Model& m) { m.output(conv(m, batch_norm(m, m.input({1, 4, 6, 6}), 4), 2, 6, true, attrs)); };
   };
   EXPECT_EQ(fused(build({kGroup2}), kBatchNorm), "Conv");
@@ -617,7 +619,7 @@ struct Normalisation {
   Dims dims = {2, 3, 4};
 };
 
-Build layer_norm(Normalisation n) {
+Build layer_norm(const Normalisation& n) {
   return [=](Model& m) {
     const auto x = m.input(n.dims);
     const auto mean = m.op("ReduceMean", {x, m.ints(n.mean_axes)}, {attr("keepdims", n.keepdims)});

@@ -106,7 +106,7 @@ TEST(TransposeElimination, AcrossReductionsThatKeepTheirAxes) {
 }
 
 TEST(TransposeElimination, IntoReductionsThatDropTheirAxes) {
-  const auto reduce = [](Ints axes) {
+  const auto reduce = [](const Ints& axes) {
     return [=](Model& m) {
       m.output(m.op("ReduceMax", {to_last(m, m.input({2, 3, 4, 5})), m.ints(axes)},
                     {attr("keepdims", int64_t{0})}));

@@ -136,7 +136,7 @@ ValueId Model::random(Dims dims, float low, float high) {
   Floats data(element_count(dims));
   std::uniform_real_distribution<float> any(low, high);
   for (float& x : data) x = any(random_);
-  return floats(std::move(dims), std::move(data));
+  return floats(std::move(dims), data);
 }
 
 ValueId Model::ints(Dims dims, const Ints& data) {

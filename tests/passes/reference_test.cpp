@@ -23,10 +23,11 @@ std::shared_ptr<Graph> made(const Build& build) {
   return model.finish();
 }
 
-// A graph on the device, from compile to run; shapes are those that the graph has.
+// A graph on the device, from compile to run; shapes are those that the graph has. The tests let the graph
+// end once this is made: the device keeps what it needs.
 class Device {
  public:
-  explicit Device(std::shared_ptr<Graph> graph) {
+  explicit Device(const std::shared_ptr<Graph>& graph) {
     check(api().device_open(0, nullptr, &device_), "");
     check(api().compile(device_, graph.get(), &executable_), "");
     std::vector<const hrt_type*> types;
@@ -44,7 +45,7 @@ class Device {
       outputs_.push_back(Tensor::allocate(
           HRT_FLOAT32, Dims(graph->value(v).type.dims().begin(), graph->value(v).type.dims().end())));
     inputs_ = graph->inputs().size();
-  }  // the graph ends here: the device keeps what it needs
+  }
   ~Device() {
     if (context_) api().context_destroy(context_);
     api().prepared_destroy(prepared_);
@@ -52,7 +53,7 @@ class Device {
     api().device_close(device_);
   }
 
-  std::vector<Tensor> run(std::vector<Floats> inputs, const CancelToken* cancel = nullptr) {
+  std::vector<Tensor> run(const std::vector<Floats>& inputs, const CancelToken* cancel = nullptr) {
     EXPECT_EQ(inputs.size(), inputs_);
     if (!context_) check(api().context_create(prepared_, &context_), "");
     std::vector<const void*> in;
