@@ -219,7 +219,7 @@ class Parser {
       if (take("[:")) {
         const bool inverse = take("^");
         const size_t end = rest_.find(":]");
-        require(end != rest_.npos, "the pattern lacks a :]");
+        require(end != std::string_view::npos, "the pattern lacks a :]");
         add(ranges, posix_class(rest_.substr(0, end)), inverse);
         rest_.remove_prefix(end + 2);
         continue;

@@ -29,7 +29,7 @@ class Arguments {
     return values_[name].as<T>();
   }
   template <class T>
-  T get(const char* name, T otherwise) const {
+  T get(const char* name, const T& otherwise) const {
     return has(name) ? values_[name].as<T>() : otherwise;
   }
   // Every value of an option that may be there several times.

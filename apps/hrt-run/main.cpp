@@ -159,7 +159,7 @@ int dispatch(std::vector<std::string> words) {
   }
   std::error_code ignored;
   const bool is_file =
-      words[0].find_first_of("./") != words[0].npos || std::filesystem::exists(words[0], ignored);
+      words[0].find_first_of("./") != std::string::npos || std::filesystem::exists(words[0], ignored);
   if (!is_file || words[0].starts_with('-')) fail_unknown_command(words[0]);
   return execute(kRun, words);
 }

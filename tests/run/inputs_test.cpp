@@ -123,7 +123,7 @@ TEST(Inputs, ReadsRawBytesOfExactlyTheRightNumber) {
   EXPECT_EQ(numbers(inputs_of(one, from({"@" + good.string()}))[0]->tensor), (std::vector<double>{1, 2, -1}));
   const auto bad = directory.write("y.bin", "12345");
   const std::string error = error_of([&] { inputs_of(one, from({"@" + bad.string()})); });
-  EXPECT_NE(error.find("y.bin: 5 bytes"), error.npos) << error;
+  EXPECT_NE(error.find("y.bin: 5 bytes"), std::string::npos) << error;
 }
 
 TEST(Inputs, ExplainsMistakes) {

@@ -91,7 +91,7 @@ TEST(Npy, PacksSmallIntegersAndRefusesWhatDoesNotFit) {
   EXPECT_EQ(t.data_as<uint8_t>()[1], 0x03);
   EXPECT_EQ(read("int8.npy").dtype(), HRT_INT8);
   const std::string error = error_of([] { read("int8.npy", HRT_INT2); });
-  EXPECT_NE(error.find("element 0 is -8"), error.npos) << error;
+  EXPECT_NE(error.find("element 0 is -8"), std::string::npos) << error;
 }
 
 TEST(Npy, NamesTheFileAndTheReason) {
@@ -99,8 +99,8 @@ TEST(Npy, NamesTheFileAndTheReason) {
        {std::pair("big_endian.npy", "big-endian"), std::pair("objects.npy", "pickled"),
         std::pair("structured.npy", "structured"), std::pair("rgb.png", "not a NumPy array")}) {
     const std::string error = error_of([&, name = name] { read(name); });
-    EXPECT_NE(error.find(name), error.npos) << error;
-    EXPECT_NE(error.find(reason), error.npos) << error;
+    EXPECT_NE(error.find(name), std::string::npos) << error;
+    EXPECT_NE(error.find(reason), std::string::npos) << error;
   }
 }
 

@@ -49,14 +49,14 @@ TEST(Picture, RefusesSizesOverTheLimitBeforeTakingMemory) {
   std::vector<std::byte> bitmap = read_bytes(data_file("rgb24.bmp"));
   for (const size_t at : {18, 22}) bitmap[at + 2] = std::byte{0x10};  // a million pixels wide, and high
   const std::string error = error_of([&] { decode_picture(bitmap); });
-  EXPECT_NE(error.find("over the limit"), error.npos) << error;
+  EXPECT_NE(error.find("over the limit"), std::string::npos) << error;
 }
 
 TEST(Picture, NamesTheFileThatIsBroken) {
   const TemporaryDirectory directory;
   const auto file = directory.write("broken.png", "\x89PNG\r\n\x1a\n");
   const std::string error = error_of([&] { read_picture(file); });
-  EXPECT_NE(error.find("broken.png: broken PNG"), error.npos) << error;
+  EXPECT_NE(error.find("broken.png: broken PNG"), std::string::npos) << error;
 }
 
 TEST(Picture, BecomesChannelsFirst) {
@@ -105,8 +105,8 @@ TEST(Picture, RoundsIntoIntegers) {
 
 TEST(Picture, NamesBothSizesWhenItDoesNotFit) {
   const std::string error = error_of([] { as_input({1, 3, 224, 320}); });
-  EXPECT_NE(error.find("2x1"), error.npos) << error;
-  EXPECT_NE(error.find("320x224"), error.npos) << error;
+  EXPECT_NE(error.find("2x1"), std::string::npos) << error;
+  EXPECT_NE(error.find("320x224"), std::string::npos) << error;
 }
 
 TEST(Picture, RefusesInputsThatAreNoPictures) {

@@ -32,8 +32,8 @@ TEST(Sound, FitsTheInput) {
 TEST(Sound, NamesBothLengthsWhenItDoesNotFit) {
   const std::string error =
       error_of([] { sound_tensor({16000, kSamples}, Type::tensor(HRT_FLOAT32, {1, 512})); });
-  EXPECT_NE(error.find("3 samples"), error.npos) << error;
-  EXPECT_NE(error.find("1x512"), error.npos) << error;
+  EXPECT_NE(error.find("3 samples"), std::string::npos) << error;
+  EXPECT_NE(error.find("1x512"), std::string::npos) << error;
 }
 
 TEST(Sound, RefusesFilesThatAreCutOffOrSomethingElse) {
@@ -43,7 +43,7 @@ TEST(Sound, RefusesFilesThatAreCutOffOrSomethingElse) {
   for (const size_t length : {size_t(0), size_t(20), whole.size() - 1}) {
     const auto file = directory.write("cut.wav", text.substr(0, length));
     const std::string error = error_of([&] { read_sound(file); });
-    EXPECT_NE(error.find("cut.wav"), error.npos) << length;
+    EXPECT_NE(error.find("cut.wav"), std::string::npos) << length;
   }
   EXPECT_NE(error_of([] { read_sound(data_file("rgb.png")); }), "");
 }

@@ -119,7 +119,7 @@ Rows plugin_search(const Config& config) {
   for (const auto& directory : runtime_options(config).plugin_directories) {
     const std::string path = directory.string();
     const bool own = rows.size() < config.plugin_directories.size();
-    const bool in_variable = from_variable.find(":" + path + ":") != from_variable.npos;
+    const bool in_variable = from_variable.find(":" + path + ":") != std::string::npos;
     rows.push_back({path, own ? origin->second : in_variable ? "$HRT_PLUGIN_PATH" : "beside hrt-run"});
   }
   return rows;

@@ -117,7 +117,7 @@ void write_outputs(Arguments& arguments, const Session& session, const Request& 
       write_value(path, request.output(i));
   };
   for (const std::string& text : arguments.all("output")) {
-    if (text.find("=@") != text.npos) {
+    if (text.find("=@") != std::string::npos) {
       const auto [i, target] = split_port(session.outputs(), text, "=", "output");
       write(target.substr(target.starts_with('@') ? 1 : 0), i);
       continue;

@@ -25,14 +25,14 @@ class Comparer {
   void numbers(const Tensor& actual, const Tensor& expected, const std::string& where);
   // The difference of two elements; infinite when they differ and cannot be subtracted.
   double distance(double actual, double expected);
-  void differ(const std::string& where, std::string what);
+  void differ(const std::string& where, const std::string& what);
 
   Tolerance tolerance_;
   Comparison result_;
   double dot_ = 0, actual_square_ = 0, expected_square_ = 0;
 };
 
-void Comparer::differ(const std::string& where, std::string what) {
+void Comparer::differ(const std::string& where, const std::string& what) {
   if (result_.difference.empty()) result_.difference = where.empty() ? what : where + ": " + what;
 }
 

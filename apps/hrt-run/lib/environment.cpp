@@ -24,9 +24,9 @@ std::string lookup(const std::filesystem::path& path, std::initializer_list<std:
   for (std::string line; std::getline(file, line);) {
     for (const std::string_view key : keys) {
       const size_t colon = line.find(':');
-      if (!line.starts_with(key) || colon == line.npos) continue;
+      if (!line.starts_with(key) || colon == std::string::npos) continue;
       const size_t value = line.find_first_not_of(" \t", colon + 1);
-      return value == line.npos ? "" : line.substr(value);
+      return value == std::string::npos ? "" : line.substr(value);
     }
   }
   return {};

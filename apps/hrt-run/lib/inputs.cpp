@@ -84,7 +84,7 @@ std::pair<size_t, std::string> split_port(std::span<const Port> ports, const std
   }
   if (found) return {*found, text.substr(ports[*found].name.size() + separator.size())};
   const size_t at = text.rfind(separator);
-  const bool named = at != text.npos && text[0] != '@' && !text.starts_with("random:");
+  const bool named = at != std::string::npos && text[0] != '@' && !text.starts_with("random:");
   if (!named && ports.size() == 1) return {0, text};
   std::vector<std::string> names;
   for (const Port& port : ports) names.push_back(port.name);

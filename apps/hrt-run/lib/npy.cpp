@@ -77,7 +77,7 @@ class HeaderParser {
     if (quote != '\'' && quote != '"')
       fail(HRT_ERROR_BAD_DATA, "the header is no dictionary: a string is missing at {}", at_);
     const size_t end = text_.find(quote, at_ + 1);
-    if (end == text_.npos) fail(HRT_ERROR_BAD_DATA, "a string in the header does not end");
+    if (end == std::string_view::npos) fail(HRT_ERROR_BAD_DATA, "a string in the header does not end");
     const std::string_view text = text_.substr(at_ + 1, end - at_ - 1);
     at_ = end + 1;
     return std::string(text);
@@ -155,7 +155,7 @@ Element parse_descr(const std::string& descr) {
   const std::string_view text(descr);
   size_t at = 0;
   char order = '|';
-  if (!text.empty() && std::string_view("<>|=").find(text[0]) != text.npos) order = text[at++];
+  if (!text.empty() && std::string_view("<>|=").find(text[0]) != std::string_view::npos) order = text[at++];
   if (at >= text.size()) fail(HRT_ERROR_BAD_DATA, "\"{}\" is no element type", descr);
   const char kind = text[at++];
   if (kind == 'O') fail(HRT_ERROR_UNSUPPORTED, "the file holds pickled Python objects");

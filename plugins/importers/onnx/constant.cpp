@@ -90,7 +90,7 @@ uint32_t Importer::add_constant(const Dense& dense, const std::string& name, Sco
   uint32_t id = HRT_NONE;
   check(g_host.edit->add_constant_borrowed(
       edit.c(), name.c_str(), &t, [](void* user) { delete static_cast<Owner*>(user); }, owner.get(), &id));
-  owner.release();
+  [[maybe_unused]] const Owner* theirs = owner.release();
   return id;
 }
 

@@ -56,7 +56,7 @@ Shape shape_of(const onnx::TensorProto& t) {
 
 // Holds what was moved out of a message, or made; the deleter of the element type is all that is kept.
 template <class T>
-std::pair<const T*, Owner> keep(T&& value) {
+std::pair<const T*, Owner> keep(T value) {
   auto p = std::make_shared<T>(std::move(value));
   return {p.get(), p};
 }
