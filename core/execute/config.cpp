@@ -227,7 +227,7 @@ class FileReader {
   }
 
   static std::optional<std::string> scalar(const toml::node& node) {
-    if (const auto text = node.value_exact<std::string>()) return *text;
+    if (auto text = node.value_exact<std::string>()) return text;
     if (const auto integer = node.value_exact<int64_t>()) return std::to_string(*integer);
     if (const auto number = node.value_exact<double>()) return fmt::format("{}", *number);
     if (const auto flag = node.value_exact<bool>()) return *flag ? "true" : "false";
@@ -376,7 +376,7 @@ Config load_config(const fs::path& named) {
 
 std::vector<ConfigEntry> config_entries(const Config& config) {
   std::vector<ConfigEntry> entries;
-  const auto add = [&](std::string key, ConfigEntry::Kind kind, Items items) {
+  const auto add = [&](const std::string& key, ConfigEntry::Kind kind, Items items) {
     const auto origin = config.origins.find(key);
     entries.push_back(
         {key, kind, std::move(items), origin == config.origins.end() ? "default" : origin->second});

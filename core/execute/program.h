@@ -32,8 +32,10 @@ void trim(List& list, size_t count, Bytes&& bytes_of) {
   constexpr uint64_t kBytes = uint64_t(256) << 20;
   uint64_t sum = 0;
   size_t keep = 0;
-  for (auto it = list.begin(); it != list.end() && keep < std::max<size_t>(1, count); ++it, ++keep)
-    if (keep > 0 && (sum += bytes_of(**it)) > kBytes) break;
+  for (auto it = list.begin(); it != list.end() && keep < std::max<size_t>(1, count); ++it, ++keep) {
+    if (keep > 0) sum += bytes_of(**it);
+    if (sum > kBytes) break;
+  }
   list.resize(keep);
 }
 

@@ -108,7 +108,8 @@ void trace_add(hrt_run* run, uint32_t node, uint64_t begin_ns, uint64_t end_ns) 
   end_ns = std::max(begin_ns, end_ns);
   try {
     run->trace->add(node_label(n), op_label(n), *run->device, run->request, begin_ns, end_ns);
-  } catch (const std::bad_alloc&) {  // an event less
+  } catch (const std::bad_alloc&) {
+    run->trace->drop();
   }
 }
 

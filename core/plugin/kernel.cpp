@@ -39,7 +39,7 @@ hrt_value* keep(hrt_kernel* k, ValuePtr value) {
 }
 
 // keys: rank 1, integers or strings, one for each item.
-ValuePtr make_map(Tensor keys, Type element, std::vector<ValuePtr> items) {
+ValuePtr make_map(const Tensor& keys, Type element, const std::vector<ValuePtr>& items) {
   constexpr uint64_t kNames = HRT_DTYPE_BIT(HRT_STRING) | HRT_DTYPE_BIT(HRT_INT8) | HRT_DTYPE_BIT(HRT_INT16) |
                               HRT_DTYPE_BIT(HRT_INT32) | HRT_DTYPE_BIT(HRT_INT64) | HRT_DTYPE_BIT(HRT_UINT8) |
                               HRT_DTYPE_BIT(HRT_UINT16) | HRT_DTYPE_BIT(HRT_UINT32) |
@@ -49,7 +49,7 @@ ValuePtr make_map(Tensor keys, Type element, std::vector<ValuePtr> items) {
   auto v = std::make_shared<hrt_value>();
   v->type = Type::map(keys.dtype(), std::move(element));
   v->keys = Tensor::copy_of(keys.c());
-  for (ValuePtr& item : items) v->items.push_back(own(item));
+  for (const ValuePtr& item : items) v->items.push_back(own(item));
   return v;
 }
 
@@ -129,7 +129,7 @@ const hrt_kernel_api g_kernel_api = {
       return guard([&] {
         std::vector<ValuePtr> items;
         for (size_t i = 0; i < count; ++i) items.push_back(shared(values[i]));
-        *out = keep(k, make_sequence(Type::from_c(*element), std::move(items)));
+        *out = keep(k, make_sequence(Type::from_c(*element), items));
       });
     },
     /*make_optional=*/
@@ -186,7 +186,7 @@ const hrt_map_api g_map_api = {
       return guard([&] {
         std::vector<ValuePtr> items;
         for (size_t i = 0; i < count; ++i) items.push_back(shared(values[i]));
-        *out = keep(k, make_map(shared(keys)->tensor, Type::from_c(*element), std::move(items)));
+        *out = keep(k, make_map(shared(keys)->tensor, Type::from_c(*element), items));
       });
     },
     /*keys=*/

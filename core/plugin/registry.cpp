@@ -74,8 +74,10 @@ Registry::Registry(const std::vector<std::filesystem::path>& directories) {
 Registry::~Registry() {
   for (auto it = load_order_.rbegin(); it != load_order_.rend(); ++it)
     if ((*it)->entry->shutdown && !(*it)->abandoned) (*it)->entry->shutdown();
-  for (Plugin& p : plugins_)
-    if (p.abandoned) (void)p.library.release();
+  for (Plugin& p : plugins_) {
+    if (!p.abandoned) continue;
+    [[maybe_unused]] const auto* mapped_for_good = p.library.release();
+  }
   if (g_current == this) g_current = nullptr;
 }
 

@@ -31,6 +31,7 @@ class Trace {
   // Adds what is here to another, as events of the calling thread, and forgets it.
   void move_to(Trace& other);
   std::vector<TraceEvent> events() const;  // in order of begin
+  void drop() noexcept { ++dropped_; }     // counts an event that nobody could keep
   uint64_t dropped() const { return dropped_; }
   // The Trace Event format that chrome://tracing and Perfetto read: one process per device, one track per
   // thread in it, times in microseconds from the first event.
