@@ -110,7 +110,7 @@ std::vector<Case> one_shot_cases() {
   for (const char* model : {"mnist_cntk", "mnist_torch_dynamo", "mnist-external_mnist"})
     for (const char* digit : {"0", "3", "5", "7", "tflm_0", "tflm_4", "tflm_9"})
       list.push_back({"mnist", std::string(model) + "/" + digit, 1e-4, ""});
-  return cases(std::move(list));
+  return cases(list);
 }
 INSTANTIATE_TEST_SUITE_P(Models, OneShot, ::testing::ValuesIn(one_shot_cases()), name_of);
 
