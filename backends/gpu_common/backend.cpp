@@ -149,10 +149,7 @@ hrt_status* query_nodes(hrt_device* device, const hrt_graph* c_graph, hrt_node_s
 // ------------------------------------------------------------------------------ compile and run
 
 hrt_status* compile_graph(hrt_device* device, const hrt_graph* graph, hrt_executable** out) {
-  return guard([&] {
-    auto made = std::unique_ptr<hrt_executable>(new hrt_executable{{device->device, Graph(graph)}});
-    *out = made.release();
-  });
+  return guard([&] { *out = new hrt_executable{{device->device, Graph(graph)}}; });
 }
 
 void executable_destroy(hrt_executable* executable) { delete executable; }

@@ -37,7 +37,7 @@ std::string with_includes(const std::string& text, int depth = 0) {
   std::istringstream lines(text);
   std::string out;
   for (std::string line; std::getline(lines, line);) {
-    if (line.rfind("#include \"", 0) == 0) {
+    if (line.starts_with("#include \"")) {
       const std::string name = line.substr(10, line.find('"', 10) - 10);
       const char* included = find_source(name);
       sdk::require(included != nullptr, "a kernel includes ", name, ", which is not there");

@@ -61,7 +61,7 @@ void ClRecording::add(const Dispatch& dispatch) {
   for (const Span& s : dispatch.buffers) {
     parts_.push_back(part(s, device_.caps.alignment));
     cl_mem mem = parts_.back().get();
-    check(api().SetKernelArg(l.kernel.get(), index++, sizeof mem, static_cast<const void*>(&mem)),
+    check(api().SetKernelArg(l.kernel.get(), index++, sizeof(cl_mem), static_cast<const void*>(&mem)),
           "clSetKernelArg");
   }
   std::array<uint32_t, kPushWords> words{};

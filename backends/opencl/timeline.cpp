@@ -89,7 +89,7 @@ bool Timeline::wait(uint64_t value, uint64_t timeout_ns) {
   while (reached_ < value) {
     device_.alive();
     const auto left = timeout - (Clock::now() - begin);
-    if (left <= left.zero()) return false;
+    if (left <= Clock::duration::zero()) return false;
     if (changed_.wait_for(lock, std::min<std::chrono::nanoseconds>(left, kPoll)) == std::cv_status::timeout)
       poll(lock);
   }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/vulkan/recording.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <array>
+#include <ctime>
 
 #include "backends/vulkan/memory.h"
 

@@ -13,8 +13,8 @@
 
 // Drivers and layers leak, and are unmapped by the time that leaks are looked for, so that they cannot be
 // told from ours: the layers, which these tests run with, name what a driver of HRT forgets to destroy.
-extern "C" [[gnu::visibility("default")]] const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the sanitizer asks by this name
+extern "C" [[gnu::visibility("default")]] const char* __asan_default_options() { return "detect_leaks=0"; }
 
 namespace hrt::gpu {
 namespace {

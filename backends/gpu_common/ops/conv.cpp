@@ -307,7 +307,8 @@ Compiled compile_transposed(const Node& node, Uploads&) {
 
 double transposed_flops(const Node& node) {
   const auto w = Graph(node.graph()).value(node.input(1)).dims();
-  return 2.0 * double(w[0] / std::max<int64_t>(1, node.i("group", 1)) * volume(spatial3(w)));
+  const int64_t channels = w[0] / std::max<int64_t>(1, node.i("group", 1));
+  return 2.0 * double(channels * volume(spatial3(w)));
 }
 
 constexpr Op kOps[] = {{"", "Conv", supports, compile, flops},
