@@ -28,7 +28,7 @@ std::string file_name(std::string_view name) {
   constexpr std::string_view kBad = "/\\:*?\"<>|";
   std::string result(name);
   for (char& c : result)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || kBad.find(c) != kBad.npos) c = '_';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || kBad.find(c) != std::string_view::npos) c = '_';
   return result.find_first_not_of('.') == std::string::npos ? "_" : result;
 }
 
