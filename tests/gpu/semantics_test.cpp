@@ -108,7 +108,7 @@ TEST_P(Semantics, TopKOfLongLinesKeepsEqualElementsInOrderAndPutsNaNFirst) {
 
 // More turns of loops than lavapipe lets an invocation go through.
 TEST_P(Semantics, LongSequencesOfLargeCellsAreComputedToTheirEnd) {
-  const int64_t steps = 40, hidden = 128, input = 8;
+  const int64_t steps = 300, hidden = 128, input = 8;
   const ValuePtr x = random_floats({steps, 1, input}, 1, 3);
   const Attribute size{"hidden_size", hidden};
   expect_as_reference(
