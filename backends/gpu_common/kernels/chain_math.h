@@ -37,6 +37,14 @@ float tanh_of(float x) {
   return e / (e + 2.0f);
 }
 
+// By the half angle: the asin and acos of GLSL may be off by 1e-3.
+float asin_of(float x) { return 2.0f * atan(x / (1.0f + sqrt((1.0f - x) * (1.0f + x)))); }
+float acos_of(float x) {
+  const float m = FABS(x);
+  const float y = 2.0f * atan(sqrt((1.0f - m) / (1.0f + m)));
+  return x < 0.0f ? 3.14159265359f - y : y;
+}
+
 float softplus_of(float x) {
   const float u = exp(-FABS(x));
   return (x < 0.0f ? 0.0f : x) + (u < 1e-4f ? u : log(1.0f + u));
@@ -116,8 +124,8 @@ float plain_of(int op, float r, float a) {
   if (op == CHAIN_SIN) return sin(r);
   if (op == CHAIN_COS) return cos(r);
   if (op == CHAIN_TAN) return tan(r);
-  if (op == CHAIN_ASIN) return asin(r);
-  if (op == CHAIN_ACOS) return acos(r);
+  if (op == CHAIN_ASIN) return asin_of(r);
+  if (op == CHAIN_ACOS) return acos_of(r);
   if (op == CHAIN_ATAN) return atan(r);
   if (op == CHAIN_SINH) return FABS(r) > 0.25f ? 0.5f * (exp(r) - exp(-r)) : 0.5f * (expm1_of(r) - expm1_of(-r));
   if (op == CHAIN_COSH) return 0.5f * (exp(r) + exp(-r));
