@@ -50,6 +50,7 @@ class Direct : public Emit {
     return r;
   }
   Ref weight(size_t) override { return 0; }
+  Ref fault(std::string, std::string) override { return 0; }
   void fastest(const std::string&, std::span<const Way> all) override {
     ways = all.size();
     all[way](*this);

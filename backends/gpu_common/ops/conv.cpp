@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "backends/gpu_common/ops/product.h"
+#include "backends/gpu_common/ops/turns.h"
 #include "backends/gpu_common/ops/window.h"
 #include "backends/gpu_common/ops/winograd.h"
 
@@ -81,6 +82,8 @@ Call general_call(Emit& emit, const Conv& conv, const Shape& s, const char* kern
 }
 
 void emit_direct(Emit& emit, const Conv& conv, const Shape& s, int channels) {
+  const Dims3& k = conv.kernel;
+  require_turns(emit.caps(), conv.group_ic * (1 + k[0] * (1 + k[1] * (1 + k[2]))));
   Call call = general_call(emit, conv, s, "conv_direct");
   call.constants = {channels, conv.e.act, emit.has_in(2), emit.has_in(3)};
   call.threads = {volume(s.out), ceil_div(conv.group_oc(), channels), s.images * conv.group};

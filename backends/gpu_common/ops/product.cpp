@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "backends/gpu_common/ops/stack.h"
+#include "backends/gpu_common/ops/turns.h"
 
 namespace hrt::gpu {
 namespace {
@@ -109,6 +110,7 @@ Call strided_call(const Product& p, const char* kernel) {
 }
 
 void emit_plain(Emit& emit, const Product& p) {
+  require_turns(emit.caps(), p.k);
   const bool few = p.m <= 2;
   const int rows = few ? 1 : 4, columns = few ? 1 : 2;
   Call call = strided_call(p, "matmul");
@@ -205,6 +207,7 @@ void emit_panels(Emit& emit, const Product& p) {
   const PanelKernel& kernel = *panel_kernel(caps);
   const int rows = p.packed_a ? p.rows_packed : panel_rows(caps, p.m);
   const int64_t panels = ceil_div(p.m, rows), k_padded = round_up(p.k, panel_step(rows));
+  if (&kernel == &kLaneKernel) require_turns(caps, k_padded / panel_step(rows) + rows);
   const int64_t width = p.packed_b ? p.columns_packed : panel_columns(caps, p.n);
   Matrices a{{}, p.a.batch}, b{{}, p.b.batch};
   Ref a_ref = p.packed_a.value_or(p.a.ref), b_ref = p.packed_b.value_or(p.b.ref);

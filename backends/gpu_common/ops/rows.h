@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "backends/gpu_common/op.h"
+#include "backends/gpu_common/ops/turns.h"
 
 namespace hrt::gpu {
 
@@ -33,10 +34,6 @@ inline Call row_call(const Caps& caps, const char* kernel, const std::string& va
   call.linear = true;
   return call;
 }
-
-// Turns of all loops together that an invocation of a kernel goes through at most: lavapipe ends its loops
-// after 65535. What needs more is dispatched in pieces.
-constexpr int64_t kMostTurns = 60000;
 
 // A kernel with one invocation for each of so many elements.
 inline Call element_call(const char* kernel, const std::string& variant, int64_t count) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How often invocations may go through loops: lavapipe ends them after 65535 turns of all loops together.
+// What needs more is dispatched in pieces, or refused.
 #pragma once
 
 #include "backends/gpu_common/op.h"
