@@ -10,6 +10,7 @@
 #include "backends/gpu_common/ops/product.h"
 #include "backends/gpu_common/ops/rows.h"
 #include "backends/gpu_common/ops/strided.h"
+#include "backends/gpu_common/ops/turns.h"
 
 namespace hrt::gpu {
 namespace {

@@ -6,6 +6,7 @@
 #include "backends/gpu_common/ops/index.h"
 #include "backends/gpu_common/ops/rows.h"
 #include "backends/gpu_common/ops/strided.h"
+#include "backends/gpu_common/ops/turns.h"
 
 namespace hrt::gpu {
 namespace {
