@@ -390,8 +390,7 @@ void emit_attention(Emit& emit, const Attributes& at) {
   a.keys = wants(emit, 1) ? emit.out()[1].dims[2] : wants(emit, 2) ? emit.out()[2].dims[2] : old + a.queries;
   require(a.keys >= old && a.keys <= old + a.queries, "a cache of ", a.keys, " rows with a past of ", old,
           " and ", a.queries, " tokens");
-  require(!emit.in()[kLengths].dims.empty() && emit.in()[kLengths].count() == a.batch,
-          "seqlens_k does not have one entry per batch item");
+  require(emit.in()[kLengths].count() == a.batch, "seqlens_k does not have one entry per batch item");
   a.lengths = {Lengths::kLastKey, emit.in_ref(kLengths), HRT_NONE};
   if (emit.has_in(kQueryLengths)) {
     require(emit.in()[kQueryLengths].count() == a.batch,
