@@ -8,30 +8,21 @@
 #include "core/plugin/status.h"
 
 namespace hrt {
+
+// Calls on threads of their own, which are left alone when they do not come back.
+struct Device::Calls {
+  std::mutex mutex;
+  std::condition_variable ended;
+  int running = 0;
+};
+
 namespace {
 
 // Compiling and opening may take so many times as long as a run.
 constexpr int kSetupFactor = 10;
 
-// A call on a thread of its own, which is left alone when it does not come back.
-struct Attempt {
-  std::mutex mutex;
-  std::condition_variable ended;
-  std::function<hrt_status*()> f;
-  hrt_status* status = nullptr;
-  bool done = false;
-
-  ~Attempt() { destroy_status(status); }
-
-  static void run(const std::shared_ptr<Attempt>& attempt) {
-    hrt_status* status = attempt->f();
-    attempt->f = nullptr;  // what it owns goes here: nobody may be waiting any more
-    const std::lock_guard lock(attempt->mutex);
-    attempt->status = status;
-    attempt->done = true;
-    attempt->ended.notify_one();
-  }
-};
+// How long a device that is closed is waited for when a call of it did not come back in its time.
+constexpr std::chrono::milliseconds kLastPatience(200);
 
 }  // namespace
 
@@ -45,12 +36,18 @@ Device::Device(const hrt_backend_api* api, const Plugin* plugin, uint32_t index,
       description_(info.description ? info.description : ""),
       info_(info),
       options_(std::move(options)),
-      timeout_(timeout) {}
+      timeout_(timeout),
+      calls_(std::make_shared<Calls>()) {}
 
 Device::~Device() {
-  if (lane_ && handle_) lane_->post_destroy([api = api_, handle = handle_] { api->device_close(handle); });
-  if (!lane_ && handle_) api_->device_close(handle_);
-  if ((lane_ && !lane_->stop()) || abandoned_) plugin_->abandoned = true;
+  bool idle = false;
+  {
+    std::unique_lock lock(calls_->mutex);
+    idle = calls_->ended.wait_for(lock, kLastPatience, [&] { return calls_->running == 0; });
+  }
+  // Not under a call that still runs.
+  if (handle_ && idle) destroy([api = api_, handle = handle_] { api->device_close(handle); });
+  if ((lane_ && !lane_->stop()) || !idle) plugin_->abandoned = true;
 }
 
 void Device::call(std::string_view where, std::function<hrt_status*()> f) {
@@ -60,13 +57,28 @@ void Device::call(std::string_view where, std::function<hrt_status*()> f) {
   }
   if (const std::string why = lost(); !why.empty())
     throw failure(Error(HRT_ERROR_DEVICE_LOST, fmt::format("{}: {}", where, why)));
+  struct Attempt {
+    std::function<hrt_status*()> f;
+    hrt_status* status = nullptr;
+    bool done = false;
+    ~Attempt() { destroy_status(status); }
+  };
   const auto attempt = std::make_shared<Attempt>();
   attempt->f = std::move(f);
-  std::thread([attempt] { Attempt::run(attempt); }).detach();
-  std::unique_lock lock(attempt->mutex);
+  std::unique_lock lock(calls_->mutex);
+  ++calls_->running;
+  std::thread([attempt, calls = calls_] {
+    hrt_status* status = attempt->f();
+    attempt->f = nullptr;  // what it owns goes here: nobody may be waiting any more
+    const std::lock_guard ending(calls->mutex);
+    attempt->status = status;
+    attempt->done = true;
+    --calls->running;
+    calls->ended.notify_all();
+  }).detach();
   const auto limit = kSetupFactor * timeout_;
-  if (!attempt->ended.wait_for(lock, limit, [&] { return attempt->done; })) {
-    abandoned_ = true;
+  if (!calls_->ended.wait_for(lock, limit, [&] { return attempt->done; })) {
+    lock.unlock();
     throw failure(Error(HRT_ERROR_DEVICE_LOST,
                         fmt::format("{}: the device was silent for {} ms", where, limit.count())));
   }

@@ -90,7 +90,8 @@ class Device {
   std::unique_ptr<Lane> lane_;
   std::string lost_;
   std::atomic<uint64_t> busy_until_ns_{0};
-  std::atomic<bool> abandoned_{false};  // a call did not come back
+  struct Calls;
+  std::shared_ptr<Calls> calls_;
 };
 
 template <class T>
