@@ -43,6 +43,7 @@
   X(CmdBindDescriptorSets)       \
   X(CmdBindPipeline)             \
   X(CmdCopyBuffer)               \
+  X(CmdCopyQueryPoolResults)     \
   X(CmdDispatch)                 \
   X(CmdPipelineBarrier)          \
   X(CmdPushConstants)            \

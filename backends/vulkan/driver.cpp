@@ -136,7 +136,8 @@ class VulkanDriver : public Driver {
     return watched([&] { return pipelines_.find(kernel, variant, constants); });
   }
   std::unique_ptr<Recording> record(std::span<const Dispatch> dispatches, bool profile) override {
-    return watched([&] { return std::make_unique<VulkanRecording>(device_, queues_, dispatches, profile); });
+    return watched(
+        [&] { return std::make_unique<VulkanRecording>(device_, memory_, queues_, dispatches, profile); });
   }
   std::unique_ptr<Fence> fence() override {
     return watched([&] { return std::make_unique<VulkanFence>(device_); });

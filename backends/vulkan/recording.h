@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "backends/vulkan/memory.h"
 #include "backends/vulkan/pipelines.h"
 #include "backends/vulkan/queues.h"
 
@@ -49,7 +50,8 @@ class QueryPool {
 
 class VulkanRecording : public Recording {
  public:
-  VulkanRecording(Device& device, Queues& queues, std::span<const Dispatch> dispatches, bool profile);
+  VulkanRecording(Device& device, Memory& memory, Queues& queues, std::span<const Dispatch> dispatches,
+                  bool profile);
   ~VulkanRecording() override;
 
   void submit(std::vector<At> wait, const At& signal);
@@ -66,7 +68,10 @@ class VulkanRecording : public Recording {
   Commands commands_;
   VkDescriptorPool pool_ = VK_NULL_HANDLE;
   std::vector<VkDescriptorSet> sets_;
-  std::unique_ptr<QueryPool> queries_;  // two a dispatch, when times are wanted
+  // Two a dispatch, when times are wanted. The device writes them to memory: lavapipe answers a question for
+  // them only when everything that was ever submitted has ended.
+  std::unique_ptr<QueryPool> queries_;
+  std::unique_ptr<VulkanBuffer> ticks_;
   std::vector<uint32_t> nodes_;
   At last_;  // what the last submission signals
 };
