@@ -49,7 +49,7 @@ ValuePtr random_floats(Dims dims, float scale, uint32_t seed) {
   std::normal_distribution<float> normal(0, scale);
   std::vector<float> data(static_cast<size_t>(element_count(dims)));
   for (float& v : data) v = normal(random);
-  return floats(std::move(dims), std::move(data));
+  return floats(std::move(dims), data);
 }
 
 TEST_P(Semantics, RemaindersOfFarLargerNumbersAreExact) {
