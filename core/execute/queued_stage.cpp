@@ -10,10 +10,22 @@
 
 namespace hrt {
 
+namespace {
+
+// What copies of a device's own memory read and write on the host: until its buffers are given back, since a
+// device that was given up may still go on with them.
+struct CopyEnds {
+  HostMemory memory;
+  std::vector<std::shared_ptr<const hrt_value>> sources;  // by step of the plan
+};
+
+}  // namespace
+
 struct QueuedStage::Queue {
   Device* device = nullptr;
   std::shared_ptr<hrt_fence> fence;
-  uint64_t last = 0;                  // the value of the last submission
+  uint64_t last = 0;  // the value of the last submission
+  std::shared_ptr<CopyEnds> ends;
   std::shared_ptr<hrt_buffer> arena;  // its own, or the host's arena imported
   std::map<ValueId, std::shared_ptr<hrt_buffer>> kept;
 };
@@ -113,9 +125,12 @@ class QueuedStage::Setup {
     } else if (const auto it = plan_.device_bytes.find(device);
                it != plan_.device_bytes.end() && it->second > 0) {
       const uint64_t bytes = it->second;
+      q->ends = std::make_shared<CopyEnds>(stage_.memory_);
+      q->ends->sources.resize(plan_.steps.size());
       q->arena = q->device->make<hrt_buffer>(
           fmt::format("{}: {} bytes for values", q->device->name(), bytes), api.buffer_release,
-          [&api, handle, bytes](hrt_buffer** out) { return api.buffer_allocate(handle, bytes, out); });
+          [&api, handle, bytes](hrt_buffer** out) { return api.buffer_allocate(handle, bytes, out); },
+          q->ends);
     }
     return *q;
   }
@@ -279,8 +294,11 @@ void QueuedStage::post(uint32_t index) {
   step.run.trace = step.trace.get();
   step.run.request = state_.request;
   step.flags = state_.trace ? HRT_RUN_PROFILE : 0;
-  if (!step.context)
-    step.copy.host = values_[prepared_->plan.slots[prepared_->plan.steps[index].slot].value]->tensor.data();
+  if (!step.context) {
+    const hrt_value& value = *values_[prepared_->plan.slots[prepared_->plan.steps[index].slot].value];
+    step.copy.host = value.tensor.data();
+    if (q.ends) q.ends->sources[index] = value.shared_from_this();
+  }
   step.wait_for = {q.fence.get(), q.last};
   step.signal = {q.fence.get(), ++q.last};
   if (!q.device->lane().post(step, shared_from_this()))
