@@ -6,6 +6,7 @@
 #include <ostream>
 #include <thread>
 
+#include "tests/fault/left.h"
 #include "tests/fault/rig.h"
 
 namespace hrt {
@@ -30,12 +31,7 @@ const std::vector<float> kOut = {9, 0};
 void expect_nothing_left(FaultDevices& devices) {
   const fault::Alive alive = devices.alive("dev");
   EXPECT_EQ(alive.devices, 0u);
-  EXPECT_EQ(alive.executables, 0u);
-  EXPECT_EQ(alive.prepared, 0u);
-  EXPECT_EQ(alive.contexts, 0u);
-  EXPECT_EQ(alive.buffers, 0u);
-  EXPECT_EQ(alive.fences, 0u);
-  EXPECT_EQ(alive.submissions, 0u);
+  test::expect_all_given_back(alive);
   EXPECT_EQ(devices.control("dev").misuses(), 0u);
   EXPECT_EQ(devices.control("dev").stalled(), 0u);
 }

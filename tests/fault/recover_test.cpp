@@ -10,6 +10,7 @@
 
 #include "tests/core/builder.h"
 #include "tests/fault/devices.h"
+#include "tests/fault/left.h"
 
 namespace hrt {
 namespace {
@@ -56,12 +57,7 @@ void expect_nothing_left(FaultDevices& devices, const std::string& name) {
     if (alive.executables + alive.prepared + alive.contexts + alive.buffers + alive.fences == 0) break;
     std::this_thread::sleep_for(milliseconds(5));
   }
-  EXPECT_EQ(alive.executables, 0u);
-  EXPECT_EQ(alive.prepared, 0u);
-  EXPECT_EQ(alive.contexts, 0u);
-  EXPECT_EQ(alive.buffers, 0u);
-  EXPECT_EQ(alive.fences, 0u);
-  EXPECT_EQ(alive.submissions, 0u);
+  test::expect_all_given_back(alive);
   EXPECT_EQ(devices.control(name).misuses(), 0u);
 }
 
