@@ -39,6 +39,7 @@ class OpenClDriver : public Driver {
   explicit OpenClDriver(const Found& found) : device_(std::make_unique<Device>()) {
     device_->id = found.id;
     device_->caps = found.caps;
+    device_->in_turn = found.in_turn;
     cl_int code = CL_SUCCESS;
     device_->context.reset(api().CreateContext(nullptr, 1, &device_->id, nullptr, nullptr, &code));
     check(code, "clCreateContext");
@@ -91,8 +92,10 @@ class OpenClDriver : public Driver {
 
   void submit(Recording& recording, std::span<const Point> wait, const Point& signal) override {
     auto& r = static_cast<ClRecording&>(recording);
-    queue(r.queue_properties(), wait, signal,
-          [&](cl_command_queue q, std::vector<Event> events) { return r.enqueue(q, std::move(events)); });
+    queue(r.queue_properties(), wait, signal, [&](cl_command_queue q, std::vector<Event> events) {
+      return device_->take_turn(std::move(events),
+                                [&](std::vector<Event> all) { return r.enqueue(q, std::move(all)); });
+    });
   }
 
   void copy(std::span<const HostCopy> copies, std::span<const Point> wait, const Point& signal) override {

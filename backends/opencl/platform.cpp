@@ -82,6 +82,16 @@ bool has_dot8(cl_device_id device, const std::string& extensions) {
           CL_DEVICE_INTEGER_DOT_PRODUCT_INPUT_4x8BIT_PACKED_KHR) != 0;
 }
 
+// PoCL before 6.0 counts the uses of a compiled kernel under its name and work-group size alone, though it
+// compiles it once more for a larger grid: where two such run at once, a use is given back to the wrong one,
+// and an assertion ends the process.
+bool must_go_in_turn(cl_device_id device) {
+  const std::string version = text(device, CL_DEVICE_VERSION);  // "OpenCL 3.0 PoCL HSTR: ..."
+  int major = 0;
+  return has_word(version, "PoCL") &&
+         std::sscanf(text(device, CL_DRIVER_VERSION).c_str(), "%d", &major) == 1 && major < 6;
+}
+
 Caps find_caps(cl_device_id device) {
   Caps caps;
   const std::string extensions = text(device, CL_DEVICE_EXTENSIONS);
@@ -122,7 +132,7 @@ void add_devices(cl_platform_id platform, std::vector<Found>& out) {
   for (cl_device_id id : ids) {
     const std::string why = unusable(id);
     if (why.empty())
-      out.push_back({id, find_caps(id)});
+      out.push_back({id, find_caps(id), must_go_in_turn(id)});
     else
       sdk::log(HRT_LOG_INFO, sdk::cat("OpenCL device ", text(id, CL_DEVICE_NAME), " left out: ", why));
   }

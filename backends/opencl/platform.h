@@ -12,6 +12,7 @@ namespace hrt::gpu::opencl {
 struct Found {
   cl_device_id id;
   Caps caps;
+  bool in_turn;  // the driver may not be given kernels that run at the same time
 };
 
 // Listed anew at every call. Empty, with a logged reason, when there is no loader, no platform or no device

@@ -37,6 +37,7 @@ ClRecording::ClRecording(Device& device, std::span<const Dispatch> dispatches, b
   if (profile) properties_ |= CL_QUEUE_PROFILING_ENABLE;
   // In order unless something may overlap; a device that has no such queues runs all in order.
   cl_command_queue_properties has = 0;
+  if (device.in_turn) return;
   check(api().GetDeviceInfo(device.id, CL_DEVICE_QUEUE_PROPERTIES, sizeof has, &has, nullptr),
         "clGetDeviceInfo");
   const bool overlaps =
@@ -117,8 +118,7 @@ Event ClRecording::enqueue_out_of_order(cl_command_queue queue, std::vector<Even
     }
     group.push_back(launch(queue, l, wait, true));
     if (!profile) continue;
-    check(api().RetainEvent(group.back().get()), "clRetainEvent");
-    profiled_.emplace_back(group.back().get());
+    profiled_.push_back(again(group.back()));
   }
   return marker(queue, group.empty() ? wait : group);
 }

@@ -135,6 +135,28 @@ TEST_F(DriverTest, DispatchesThatWaitSeeWhatThoseBeforeWrote) {
   EXPECT_EQ(download<uint32_t>(*a, n), x);
 }
 
+// PoCL 3.1 aborted, when a kernel met its first large grid: see must_go_in_turn in
+// backends/opencl/platform.cpp.
+TEST_F(DriverTest, AKernelRunsOverASmallAndALargeGridAtOnce) {
+  constexpr uint32_t kSmall = 1024, kLarge = 4096, kTimes = 40;
+  const auto in = upload(std::vector<int32_t>(kLarge, 5));
+  const auto out = driver->allocate(uint64_t{kTimes} * kLarge * 4);
+  for (int32_t constant = 1; constant <= 10; ++constant) {
+    std::vector<Dispatch> overlapping;
+    for (uint32_t i = 0; i < kTimes; ++i) {
+      const uint32_t n = i == kTimes - 1 ? kLarge : kSmall;
+      const Span from{in.get(), 0, uint64_t{n} * 4}, to{out.get(), uint64_t{i} * kLarge * 4, uint64_t{n} * 4};
+      overlapping.push_back({pipeline("test_add", "i32", constant), {from, to}, {n, i}, {n / 64, 1, 1}});
+      overlapping.back().waits = false;
+    }
+    run(overlapping);
+    const auto sums = download<int32_t>(*out, size_t{kTimes} * kLarge);
+    for (uint32_t i = 0; i < kTimes; ++i)
+      ASSERT_EQ(sums[size_t{i} * kLarge + kSmall - 1], 5 + constant + int32_t(i));
+    ASSERT_EQ(sums.back(), 5 + constant + int32_t(kTimes - 1));
+  }
+}
+
 TEST_F(DriverTest, SubmissionsWaitForPointsThatAreReachedLater) {
   const uint32_t n = 4096;
   std::vector<int32_t> x(n, 5), result(n);
