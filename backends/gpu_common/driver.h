@@ -68,6 +68,8 @@ struct Span {
 class Pipeline {
  public:
   virtual ~Pipeline() = default;
+  std::string name;       // "binary f16"
+  uint32_t bindings = 0;  // buffers
 };
 
 struct Dispatch {

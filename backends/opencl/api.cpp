@@ -39,6 +39,7 @@ std::string load() {
   find(lib, g_api.GetProgramBuildInfo, "clGetProgramBuildInfo", missing);
   find(lib, g_api.ReleaseProgram, "clReleaseProgram", missing);
   find(lib, g_api.CreateKernel, "clCreateKernel", missing);
+  find(lib, g_api.GetKernelInfo, "clGetKernelInfo", missing);
   find(lib, g_api.SetKernelArg, "clSetKernelArg", missing);
   find(lib, g_api.ReleaseKernel, "clReleaseKernel", missing);
   find(lib, g_api.EnqueueNDRangeKernel, "clEnqueueNDRangeKernel", missing);

@@ -36,6 +36,7 @@ struct Api {
   decltype(&clGetProgramBuildInfo) GetProgramBuildInfo;
   decltype(&clReleaseProgram) ReleaseProgram;
   decltype(&clCreateKernel) CreateKernel;
+  decltype(&clGetKernelInfo) GetKernelInfo;
   decltype(&clSetKernelArg) SetKernelArg;
   decltype(&clReleaseKernel) ReleaseKernel;
   decltype(&clEnqueueNDRangeKernel) EnqueueNDRangeKernel;

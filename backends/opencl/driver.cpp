@@ -3,7 +3,7 @@
 #include "backends/opencl/driver.h"
 
 #include "backends/gpu_common/backend.h"
-
+#include "backends/gpu_common/limits.h"
 #include "backends/opencl/memory.h"
 #include "backends/opencl/platform.h"
 #include "backends/opencl/programs.h"
@@ -64,10 +64,7 @@ class OpenClDriver : public Driver {
   }
 
   std::unique_ptr<Buffer> import(void* host, uint64_t bytes) override {
-    const uint64_t to = caps().import_alignment;
-    if (to == 0) sdk::unsupported(caps().name, " cannot import host memory");
-    sdk::require(reinterpret_cast<uintptr_t>(host) % to == 0 && bytes % to == 0,
-                 "imported memory must be aligned to ", to, " bytes");
+    check_import(caps(), host, bytes);
     return create(bytes, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, host);
   }
 
@@ -114,10 +111,7 @@ class OpenClDriver : public Driver {
  private:
   std::unique_ptr<ClBuffer> create(uint64_t bytes, cl_mem_flags flags, void* host) {
     device_->alive();
-    sdk::require(bytes > 0, "a buffer of no bytes");
-    if (bytes > caps().max_buffer_bytes)
-      throw sdk::Error(HRT_ERROR_MEMORY, sdk::cat("a buffer of ", bytes, " bytes; ", caps().name, " allows ",
-                                                  caps().max_buffer_bytes));
+    check_size(caps(), bytes);
     cl_int code = CL_SUCCESS;
     Mem mem(api().CreateBuffer(device_->context.get(), flags, bytes, host, &code));
     check(code, "clCreateBuffer");
@@ -146,7 +140,8 @@ class OpenClDriver : public Driver {
   }
 
   Event enqueue_copy(cl_command_queue queue, const HostCopy& c, const Event& after) {
-    cl_mem mem = checked(c.span).mem();
+    check_span(c.span);
+    cl_mem mem = ClBuffer::of(c.span);
     const cl_event wait = after.get();
     cl_event out = nullptr;
     const cl_int code = c.direction == HRT_TO_DEVICE
@@ -177,7 +172,7 @@ class OpenClDriver : public Driver {
                                           device_->take_queue(properties));
     try {
       const Event end = enqueue(s->queue, std::move(events));
-      s->timeline->add(s->value, end.get());
+      s->timeline->add(s->value, end);
       device_->check_submit(api().Flush(s->queue), "clFlush");
       device_->check_submit(api().SetEventCallback(end.get(), CL_COMPLETE, ended, s.get()),
                             "clSetEventCallback");
@@ -200,8 +195,7 @@ std::vector<Caps> devices() {
 
 std::unique_ptr<Driver> open(uint32_t index,
                              const std::vector<std::pair<std::string, std::string>>& options) {
-  if (!options.empty())
-    throw sdk::Error(HRT_ERROR_USAGE, sdk::cat("[backend.opencl] has no option ", options.front().first));
+  if (!options.empty()) misuse("[backend.opencl] has no option ", options.front().first);
   const auto found = find_devices();
   if (index >= found.size())
     sdk::unsupported("there is no OpenCL device ", index, ": ", found.size(), " are there");

@@ -11,6 +11,7 @@ class ClBuffer : public Buffer {
  public:
   ClBuffer(Mem mem, uint64_t bytes) : mem_(std::move(mem)), bytes_(bytes) {}
   uint64_t bytes() const override { return bytes_; }
+  static cl_mem of(const Span& span) { return static_cast<ClBuffer*>(span.buffer)->mem_.get(); }
   cl_mem mem() const { return mem_.get(); }
 
  private:
@@ -18,11 +19,8 @@ class ClBuffer : public Buffer {
   uint64_t bytes_;
 };
 
-// Throws when the span does not lie in its buffer.
-ClBuffer& checked(const Span& span);
-
 // The span as an argument of a kernel. A sub-buffer, so that kernels need no offset, as in GLSL. The caller
 // keeps it for as long as the kernel may run.
-Mem part(const Span& span, uint64_t alignment);
+Mem part(const Span& span);
 
 }  // namespace hrt::gpu::opencl

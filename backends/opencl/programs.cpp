@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "backends/gpu_common/limits.h"
+
 namespace hrt::gpu::opencl {
 
 namespace {
@@ -68,20 +70,6 @@ std::string whole_source(const std::string& text, const std::string& variant,
   return out + kernel;
 }
 
-std::array<size_t, 3> group_of(std::span<const int32_t> constants, const Caps& caps) {
-  std::array<size_t, 3> group{1, 1, 1};
-  size_t product = 1;
-  for (size_t d = 0; d < 3 && d < constants.size(); ++d) {
-    sdk::require(constants[d] > 0 && uint32_t(constants[d]) <= caps.max_group_sizes[d], "work-group size ",
-                 constants[d], " in dimension ", d, " on a device of ", caps.max_group_sizes[d]);
-    group[d] = size_t(constants[d]);
-    product *= group[d];  // three factors below 2^31 may overflow only after the test below has failed
-    sdk::require(product <= caps.max_group_size, "work-groups of ", product, " on a device of ",
-                 caps.max_group_size);
-  }
-  return group;
-}
-
 const hrt_cache_api* cache() {
   return static_cast<const hrt_cache_api*>(sdk::g_host.host->get_interface("hrt.host.cache/1"));
 }
@@ -115,6 +103,23 @@ void store_binary(const std::string& key, cl_program program) {
 }
 
 }  // namespace
+
+Kernel new_kernel(cl_program program) {
+  cl_int code = CL_SUCCESS;
+  Kernel kernel(api().CreateKernel(program, "hrt_kernel", &code));
+  check(code, "clCreateKernel");
+  return kernel;
+}
+
+ClPipeline::ClPipeline(std::string of, Program program, std::array<uint32_t, 3> group)
+    : program_(std::move(program)), group_(group) {
+  name = std::move(of);
+  cl_uint arguments = 0;
+  check(api().GetKernelInfo(new_kernel(program_.get()).get(), CL_KERNEL_NUM_ARGS, sizeof arguments,
+                            &arguments, nullptr),
+        "clGetKernelInfo");
+  bindings = arguments - 1;  // the last are the push words
+}
 
 Program Programs::from_binary(const std::string& binary) {
   const auto* data = reinterpret_cast<const unsigned char*>(binary.data());
@@ -169,8 +174,9 @@ const ClPipeline* Programs::get(const std::string& kernel, const std::string& va
   }
   const std::lock_guard lock(entry->mutex);
   if (!entry->pipeline) {
-    const auto group = group_of(constants, caps_);
-    entry->pipeline = std::make_unique<ClPipeline>(build(id, whole_source(text, variant, constants)), group);
+    const auto group = checked_group(caps_, id, constants);
+    entry->pipeline =
+        std::make_unique<ClPipeline>(id, build(id, whole_source(text, variant, constants)), group);
   }
   return entry->pipeline.get();
 }

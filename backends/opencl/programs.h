@@ -18,15 +18,18 @@ struct Source {
 // Generated (source_table.cmake) from the kernels that the plugin is linked with.
 std::span<const Source> kernel_sources();
 
+// A kernel of its own: setting arguments is not thread-safe.
+Kernel new_kernel(cl_program program);
+
 class ClPipeline : public Pipeline {
  public:
-  ClPipeline(Program program, std::array<size_t, 3> group) : program_(std::move(program)), group_(group) {}
+  ClPipeline(std::string of, Program program, std::array<uint32_t, 3> group);
   cl_program program() const { return program_.get(); }
-  const std::array<size_t, 3>& group() const { return group_; }
+  const std::array<uint32_t, 3>& group() const { return group_; }
 
  private:
   Program program_;
-  std::array<size_t, 3> group_;
+  std::array<uint32_t, 3> group_;
 };
 
 // Thread-safe; two threads that want different kernels compile at the same time.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "backends/gpu_common/limits.h"
 #include "backends/opencl/memory.h"
 
 namespace hrt::gpu::opencl {
@@ -36,8 +37,8 @@ ClRecording::ClRecording(Device& device, std::span<const Dispatch> dispatches, b
   for (const Dispatch& d : dispatches) add(d);
   if (profile) properties_ |= CL_QUEUE_PROFILING_ENABLE;
   // In order unless something may overlap; a device that has no such queues runs all in order.
-  cl_command_queue_properties has = 0;
   if (device.in_turn) return;
+  cl_command_queue_properties has = 0;
   check(api().GetDeviceInfo(device.id, CL_DEVICE_QUEUE_PROPERTIES, sizeof has, &has, nullptr),
         "clGetDeviceInfo");
   const bool overlaps =
@@ -46,21 +47,16 @@ ClRecording::ClRecording(Device& device, std::span<const Dispatch> dispatches, b
 }
 
 void ClRecording::add(const Dispatch& dispatch) {
-  sdk::require(dispatch.pipeline != nullptr, "a dispatch without a pipeline");
-  sdk::require(dispatch.push.size() <= kPushWords, dispatch.push.size(), " words of push constants");
+  check_dispatch(device_.caps, dispatch);
   const auto& pipeline = static_cast<const ClPipeline&>(*dispatch.pipeline);
-  Launch l{nullptr, {}, pipeline.group(), dispatch.node, dispatch.waits};
+  Launch l{new_kernel(pipeline.program()), {}, {}, dispatch.node, dispatch.waits};
   for (size_t d = 0; d < 3; ++d) {
-    sdk::require(dispatch.groups[d] > 0 && dispatch.groups[d] <= device_.caps.max_groups[d],
-                 dispatch.groups[d], " work-groups in dimension ", d);
+    l.group[d] = pipeline.group()[d];
     l.size[d] = dispatch.groups[d] * l.group[d];
   }
-  cl_int code = CL_SUCCESS;
-  l.kernel.reset(api().CreateKernel(pipeline.program(), "hrt_kernel", &code));
-  check(code, "clCreateKernel");
   cl_uint index = 0;
   for (const Span& s : dispatch.buffers) {
-    parts_.push_back(part(s, device_.caps.alignment));
+    parts_.push_back(part(s));
     cl_mem mem = parts_.back().get();
     check(api().SetKernelArg(l.kernel.get(), index++, sizeof(cl_mem), static_cast<const void*>(&mem)),
           "clSetKernelArg");

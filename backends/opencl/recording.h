@@ -20,7 +20,7 @@ class ClRecording : public Recording {
 
  private:
   struct Launch {
-    Kernel kernel;  // of its own: setting arguments is not thread-safe
+    Kernel kernel;
     std::array<size_t, 3> size, group;
     uint32_t node;
     bool waits;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "backends/gpu_common/limits.h"
+
 namespace hrt::gpu::opencl {
 
 namespace {
@@ -15,7 +17,7 @@ constexpr std::chrono::milliseconds kPoll{100};
 }  // namespace
 
 const std::shared_ptr<Timeline>& timeline_of(const Point& point) {
-  sdk::require(point.fence != nullptr, "a point without a fence");
+  if (!point.fence) misuse("a point without a fence");
   return static_cast<ClFence*>(point.fence)->timeline();
 }
 
@@ -29,22 +31,19 @@ Event Timeline::wait_event(uint64_t value) {
   for (const auto* list : {&submitted_, &promised_}) {
     for (const Item& i : *list) {
       if (i.value < value) continue;
-      check(api().RetainEvent(i.event.get()), "clRetainEvent");
-      return Event(i.event.get());
+      return again(i.event);
     }
   }
   cl_int code = CL_SUCCESS;
   Event event(api().CreateUserEvent(device_.context.get(), &code));
   device_.check_submit(code, "clCreateUserEvent");
-  check(api().RetainEvent(event.get()), "clRetainEvent");
-  promised_.push_back({value, Event(event.get())});
+  promised_.push_back({value, again(event)});
   return event;
 }
 
-void Timeline::add(uint64_t value, cl_event event) {
+void Timeline::add(uint64_t value, const Event& event) {
   const std::lock_guard lock(mutex_);
-  check(api().RetainEvent(event), "clRetainEvent");
-  submitted_.push_back({value, Event(event)});
+  submitted_.push_back({value, again(event)});
 }
 
 void Timeline::reach(uint64_t value, cl_int status) {

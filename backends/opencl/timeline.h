@@ -22,7 +22,7 @@ class Timeline {
   // An event that completes when the value is reached; NULL: it is reached. A value that nothing submitted
   // will reach yet gets an event of its own, which a later submission completes.
   Event wait_event(uint64_t value);
-  void add(uint64_t value, cl_event event);
+  void add(uint64_t value, const Event& event);
   void reach(uint64_t value, cl_int status);
   bool wait(uint64_t value, uint64_t timeout_ns);
 

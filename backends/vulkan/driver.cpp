@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "backends/gpu_common/backend.h"
+#include "backends/gpu_common/limits.h"
 #include "backends/vulkan/copier.h"
 #include "backends/vulkan/pipelines.h"
 #include "backends/vulkan/recording.h"
@@ -31,8 +32,7 @@ struct Options {
 bool on_or_off(const std::string& name, const std::string& value) {
   if (value == "on") return true;
   if (value == "off") return false;
-  throw sdk::Error(HRT_ERROR_USAGE,
-                   sdk::cat("option \"", name, "\" is \"on\" or \"off\", not \"", value, "\""));
+  misuse("option \"", name, "\" is \"on\" or \"off\", not \"", value, "\"");
 }
 
 Options read_options(const std::vector<std::pair<std::string, std::string>>& list) {
@@ -45,8 +45,7 @@ Options read_options(const std::vector<std::pair<std::string, std::string>>& lis
     else if (name == "device")
       options.device = value;
     else
-      throw sdk::Error(HRT_ERROR_USAGE, sdk::cat("unknown option \"", name,
-                                                 "\": the vulkan driver has validation, baseline, device"));
+      misuse("unknown option \"", name, "\": the vulkan driver has validation, baseline, device");
   }
   return options;
 }
@@ -82,7 +81,7 @@ class VulkanFence : public Fence {
 };
 
 At at_of(const Point& point) {
-  if (!point.fence) throw sdk::Error(HRT_ERROR_USAGE, "a point without a fence");
+  if (!point.fence) misuse("a point without a fence");
   return {static_cast<VulkanFence*>(point.fence)->timeline, point.value};
 }
 
@@ -90,12 +89,6 @@ std::vector<At> list_of(std::span<const Point> points) {
   std::vector<At> list;
   for (const Point& point : points) list.push_back(at_of(point));
   return list;
-}
-
-void check_span(const Span& span) {
-  if (!span.buffer || span.offset > span.buffer->bytes() || span.bytes > span.buffer->bytes() - span.offset)
-    throw sdk::Error(HRT_ERROR_USAGE,
-                     sdk::cat(span.bytes, " bytes at ", span.offset, " do not lie in their buffer"));
 }
 
 class VulkanDriver : public Driver {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "backends/gpu_common/limits.h"
+
 namespace hrt::gpu::vulkan {
 namespace {
 
@@ -168,10 +170,7 @@ void Memory::place(VulkanBuffer& buffer, const VkMemoryRequirements& needed, uin
 
 std::unique_ptr<VulkanBuffer> Memory::allocate(uint64_t bytes, Use use) {
   const Caps& caps = device_.physical().caps;
-  if (bytes == 0) throw sdk::Error(HRT_ERROR_USAGE, "a buffer of 0 bytes");
-  if (bytes > caps.max_buffer_bytes)
-    throw sdk::Error(HRT_ERROR_MEMORY, sdk::cat(caps.name, ": a buffer of ", bytes, " bytes is wanted, ",
-                                                caps.max_buffer_bytes, " is the most"));
+  check_size(caps, bytes);
   const bool mapped = caps.memory == HRT_MEMORY_SHARED || bytes <= kMappedUpTo;
   auto buffer = make(bytes, false);
   VkMemoryRequirements needed;
@@ -182,15 +181,7 @@ std::unique_ptr<VulkanBuffer> Memory::allocate(uint64_t bytes, Use use) {
 }
 
 std::unique_ptr<VulkanBuffer> Memory::import(void* host, uint64_t bytes) {
-  const Caps& caps = device_.physical().caps;
-  if (!caps.import_alignment) sdk::unsupported(caps.name, " cannot import host memory");
-  const uint64_t unit = caps.import_alignment;
-  if (bytes == 0 || bytes % unit || reinterpret_cast<uintptr_t>(host) % unit || !host)
-    throw sdk::Error(HRT_ERROR_USAGE, sdk::cat("address and size (", bytes,
-                                               ") of imported host memory must be ", "multiples of ", unit));
-  if (bytes > caps.max_buffer_bytes)
-    throw sdk::Error(HRT_ERROR_MEMORY, sdk::cat(caps.name, ": ", bytes, " bytes are to be imported, ",
-                                                caps.max_buffer_bytes, " is the most"));
+  check_import(device_.physical().caps, host, bytes);
   auto buffer = make(bytes, true);
   VkMemoryRequirements needed;
   device_.vk().GetBufferMemoryRequirements(device_.handle(), buffer->handle, &needed);
@@ -200,7 +191,7 @@ std::unique_ptr<VulkanBuffer> Memory::import(void* host, uint64_t bytes) {
                 "vkGetMemoryHostPointerPropertiesEXT");
   const uint32_t allowed = needed.memoryTypeBits & pointer.memoryTypeBits;
   if (!allowed || needed.size > bytes)
-    sdk::unsupported(caps.name, " cannot use this host memory for buffers");
+    sdk::unsupported(device_.physical().caps.name, " cannot use this host memory for buffers");
   const std::lock_guard lock(mutex_);
   buffer->block = &add_block(pick_type(allowed, false, true), bytes, host);
   buffer->offset = *buffer->block->take(bytes, 1);

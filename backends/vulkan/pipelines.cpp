@@ -6,6 +6,8 @@
 
 #include <hrt/cache.h>
 
+#include "backends/gpu_common/limits.h"
+
 namespace hrt::gpu::vulkan {
 namespace {
 
@@ -137,17 +139,7 @@ void Pipelines::check_group(const std::string& name, const Module& module,
   const auto refuse = [&](const auto&... why) {
     throw sdk::Error(HRT_ERROR_UNSUPPORTED, sdk::cat("kernel ", name, ": ", why...));
   };
-  if (constants.size() < 3)
-    refuse("constants 0, 1 and 2 are the work-group size; ", constants.size(), " are given");
-  uint64_t group = 1;
-  for (size_t d = 0; d < 3; ++d) {
-    if (constants[d] < 1 || uint32_t(constants[d]) > caps.max_group_sizes[d])
-      refuse("a work-group of ", constants[d], " in dimension ", d, ", the limit is ",
-             caps.max_group_sizes[d]);
-    group *= uint64_t(constants[d]);
-  }
-  if (group > caps.max_group_size)
-    refuse("a work-group of ", group, " invocations, the limit is ", caps.max_group_size);
+  checked_group(caps, name, constants);
   if (module.subgroups && uint32_t(constants[0]) % caps.subgroup_size)
     refuse("a work-group of ", constants[0], " in dimension 0, whole subgroups of ", caps.subgroup_size,
            " are needed");

@@ -18,11 +18,9 @@ namespace hrt::gpu::vulkan {
 
 class VulkanPipeline : public Pipeline {
  public:
-  std::string name;  // "binary f16"
   VkPipeline handle = VK_NULL_HANDLE;
   VkPipelineLayout layout = VK_NULL_HANDLE;
   VkDescriptorSetLayout set = VK_NULL_HANDLE;
-  uint32_t bindings = 0;
 };
 
 // The driver's own cache of compiled pipelines, kept by the host.

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "backends/gpu_common/limits.h"
 #include "backends/vulkan/memory.h"
 
 namespace hrt::gpu::vulkan {
@@ -19,11 +20,6 @@ uint64_t monotonic_ns() {
 
 const VulkanPipeline& pipeline_of(const Dispatch& d) {
   return *static_cast<const VulkanPipeline*>(d.pipeline);
-}
-
-template <class... A>
-[[noreturn]] void misuse(const A&... why) {
-  throw sdk::Error(HRT_ERROR_USAGE, sdk::cat(why...));
 }
 
 constexpr uint64_t kAnswer = 2'000'000'000;  // ns within which an empty submission must end
@@ -114,7 +110,7 @@ std::vector<uint64_t> QueryPool::read(uint32_t count) const {
 VulkanRecording::VulkanRecording(Device& device, Memory& memory, Queues& queues,
                                  std::span<const Dispatch> dispatches, bool profile)
     : device_(device), queues_(queues), commands_(device, device.physical().compute_family) {
-  for (const Dispatch& d : dispatches) check(d);
+  for (const Dispatch& d : dispatches) check_dispatch(device.physical().caps, d);
   if (profile && !dispatches.empty()) {
     queries_ = std::make_unique<QueryPool>(device, uint32_t(dispatches.size()) * 2);
     ticks_ = memory.allocate(dispatches.size() * 2 * sizeof(uint64_t), Use::Staging);
@@ -132,30 +128,6 @@ VulkanRecording::VulkanRecording(Device& device, Memory& memory, Queues& queues,
 VulkanRecording::~VulkanRecording() {
   queues_.settle(commands_.handle(), last_);
   if (!device_.abandoned()) device_.vk().DestroyDescriptorPool(device_.handle(), pool_, nullptr);
-}
-
-void VulkanRecording::check(const Dispatch& d) const {
-  const Caps& caps = device_.physical().caps;
-  if (!d.pipeline) misuse("a dispatch without a pipeline");
-  const VulkanPipeline& p = pipeline_of(d);
-  if (d.buffers.size() != p.bindings)
-    misuse("kernel ", p.name, " has ", p.bindings, " buffers, ", d.buffers.size(), " are given");
-  if (d.push.size() > kPushWords)
-    misuse("kernel ", p.name, ": ", d.push.size(), " push words, the limit is ", kPushWords);
-  for (size_t i = 0; i < d.groups.size(); ++i)
-    if (d.groups[i] == 0 || d.groups[i] > caps.max_groups[i])
-      sdk::unsupported("kernel ", p.name, ": ", d.groups[i], " work-groups in dimension ", i,
-                       ", the limit is ", caps.max_groups[i]);
-  for (size_t i = 0; i < d.buffers.size(); ++i) {
-    const Span& s = d.buffers[i];
-    if (!s.buffer || s.bytes == 0 || s.offset % caps.alignment || s.offset > s.buffer->bytes() ||
-        s.bytes > s.buffer->bytes() - s.offset)
-      misuse("kernel ", p.name, ": binding ", i, " of ", s.bytes, " bytes at ", s.offset,
-             " does not lie in its buffer, aligned to ", caps.alignment);
-    if (s.bytes > caps.max_span_bytes)
-      sdk::unsupported("kernel ", p.name, ": binding ", i, " of ", s.bytes, " bytes, the limit is ",
-                       caps.max_span_bytes);
-  }
 }
 
 void VulkanRecording::make_sets(std::span<const Dispatch> dispatches) {

@@ -58,7 +58,6 @@ class VulkanRecording : public Recording {
   std::vector<Time> times(Clock& clock) const;
 
  private:
-  void check(const Dispatch& dispatch) const;
   void make_sets(std::span<const Dispatch> dispatches);
   void fill_set(VkDescriptorSet set, const Dispatch& dispatch) const;
   void record(std::span<const Dispatch> dispatches);

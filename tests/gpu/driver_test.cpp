@@ -187,7 +187,7 @@ TEST_F(DriverTest, KernelsReadAndWriteImportedHostMemory) {
   run({{pipeline("test_add", "i32"),
         {{buffer.get(), 0, unit}, {buffer.get(), unit, unit}},
         {n, 3},
-        {n / 64, 1, 1}}});
+        {(n + 63) / 64, 1, 1}}});
   for (uint32_t i = 0; i < n; ++i) ASSERT_EQ(words[n + i], int32_t(i + 3)) << i;
   EXPECT_EQ(code_of([&] { driver->import(reinterpret_cast<char*>(words) + 16, unit); }), HRT_ERROR_USAGE);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The OpenCL driver on whatever OpenCL device is there.
+// What the OpenCL driver makes of what devices say of themselves. Its work is tested by driver_test.cpp.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -9,89 +9,6 @@
 
 namespace hrt::gpu {
 namespace {
-
-const hrt_host g_test_host = [] {
-  auto h = sdk::sized<hrt_host>();
-  h.get_interface = [](const char*) -> const void* { return nullptr; };
-  h.log = [](hrt_log_level, const char*, const char*, size_t) {};
-  return h;
-}();
-
-class OpenClDriverTest : public testing::Test {
- protected:
-  void SetUp() override {
-    sdk::g_host.host = &g_test_host;
-    if (opencl::driver_info.devices().empty()) GTEST_SKIP() << "no OpenCL device is there";
-    driver = opencl::driver_info.open(0, {});
-  }
-  std::unique_ptr<Driver> driver;
-};
-
-TEST_F(OpenClDriverTest, WhatIsWrittenAtAnOffsetIsReadBack) {
-  const uint64_t at = driver->caps().alignment;
-  auto buffer = driver->allocate(at * 2);
-  const std::vector<int> in{1, 2, 3};
-  std::vector<int> out(3);
-  driver->write({buffer.get(), at, 12}, in.data());
-  driver->read({buffer.get(), at, 12}, out.data());
-  EXPECT_EQ(out, in);
-}
-
-TEST_F(OpenClDriverTest, AKernelReadsAndWritesSpansWithOffsetsAndPushConstants) {
-  const uint64_t at = driver->caps().alignment;
-  auto x = driver->allocate(at + 24), y = driver->allocate(at + 24);
-  const std::vector<int> in{1, 2, 3, 4, 5, 6};
-  driver->write({x.get(), at, 24}, in.data());
-  const std::array<int32_t, 4> constants{8, 1, 1, 1};  // work-group, outer dims
-  // A 2x3 matrix transposed: 3 rows of 2; from, to, steps within a row; then the outer dim and its steps.
-  std::vector<uint32_t> push{2, 3, 0, 0, 3, 1};
-  for (const uint32_t outer : {3U, 1U, 2U}) {
-    push.push_back(outer);
-    push.resize(push.size() + 7);
-  }
-  const Pipeline* p = driver->pipeline("strided", "b4", constants);
-  ASSERT_NE(p, nullptr);
-  const Dispatch d{p, {{x.get(), at, 24}, {y.get(), at, 24}}, push, {1, 1, 1}, 7, true};
-  auto recording = driver->record({&d, 1}, true);
-  auto fence = driver->fence();
-  driver->submit(*recording, {}, {fence.get(), 1});
-  ASSERT_TRUE(fence->wait(1, 10'000'000'000));
-  std::vector<int> out(6);
-  driver->read({y.get(), at, 24}, out.data());
-  EXPECT_EQ(out, (std::vector<int>{1, 4, 2, 5, 3, 6}));
-  const auto times = driver->times(*recording);
-  ASSERT_EQ(times.size(), 1U);
-  EXPECT_EQ(times[0].node, 7U);
-  EXPECT_LE(times[0].begin_ns, times[0].end_ns);
-}
-
-TEST_F(OpenClDriverTest, AKernelOrVariantThatIsNotThereIsNull) {
-  EXPECT_EQ(driver->pipeline("no_such_kernel", "f32", {}), nullptr);
-  EXPECT_EQ(driver->pipeline("strided", "f32", {}), nullptr);
-}
-
-TEST_F(OpenClDriverTest, WorkThatWaitsForALaterSubmissionRunsAfterIt) {
-  auto buffer = driver->allocate(64);
-  auto first = driver->fence(), second = driver->fence();
-  int in = 42, out = 0;
-  const HostCopy read{HRT_TO_HOST, {buffer.get(), 0, 4}, &out},
-      write{HRT_TO_DEVICE, {buffer.get(), 0, 4}, &in};
-  const Point promise{first.get(), 5};
-  driver->copy({&read, 1}, {&promise, 1}, {second.get(), 1});
-  EXPECT_FALSE(second->wait(1, 1'000'000));
-  driver->copy({&write, 1}, {}, promise);
-  ASSERT_TRUE(second->wait(1, 10'000'000'000));
-  EXPECT_EQ(out, 42);
-}
-
-TEST_F(OpenClDriverTest, ABufferLargerThanTheDeviceAllowsIsOutOfMemory) {
-  try {
-    driver->allocate(driver->caps().max_buffer_bytes + 1);
-    FAIL() << "allocated";
-  } catch (const sdk::Error& e) {
-    EXPECT_EQ(e.code(), HRT_ERROR_MEMORY);
-  }
-}
 
 // A GPU as its driver describes it: what is not named here the real device says.
 struct Described {
@@ -137,7 +54,7 @@ Caps caps_of(const Described& d) {
   return devices.empty() ? Caps{} : devices.front();
 }
 
-TEST_F(OpenClDriverTest, SubgroupsAndDotProductsAreThoseThatTheDriverTells) {
+TEST(OpenClDevices, SubgroupsAndDotProductsAreThoseThatTheDriverTells) {
   const std::string dot = "cl_khr_integer_dot_product ";
   const std::string nv = "cl_khr_subgroups cl_nv_device_attribute_query";
   EXPECT_EQ(caps_of({.version = "OpenCL 3.0 CUDA", .extensions = nv, .warp = 32}).subgroup_size, 32U);
