@@ -9,7 +9,7 @@
 #include <numeric>
 #include <sstream>
 
-#include "backends/gpu_common/backend.h"
+#include "tests/gpu/driver_host.h"
 
 // Drivers and layers leak, and are unmapped by the time that leaks are looked for, so that they cannot be
 // told from ours: the layers, which these tests run with, name what a driver of HRT forgets to destroy.
@@ -18,19 +18,6 @@ extern "C" [[gnu::visibility("default")]] const char* __asan_default_options() {
 
 namespace hrt::gpu {
 namespace {
-
-// As much of a host as a driver needs. What it logs as an error fails the test.
-const hrt_host* host() {
-  static const hrt_host h = [] {
-    auto t = sdk::sized<hrt_host>();
-    t.get_interface = [](const char*) -> const void* { return nullptr; };
-    t.log = [](hrt_log_level level, const char*, const char* text, size_t size) {
-      if (level >= HRT_LOG_ERROR) ADD_FAILURE() << std::string(text, size);
-    };
-    return t;
-  }();
-  return &h;
-}
 
 std::vector<std::pair<std::string, std::string>> options() {
   std::vector<std::pair<std::string, std::string>> list;
@@ -48,7 +35,10 @@ constexpr uint64_t kPatience = 60'000'000'000;
 class DriverTest : public testing::Test {
  protected:
   void SetUp() override {
-    sdk::g_host.host = host();
+    // What a driver logs as an error fails the test.
+    set_driver_host([](hrt_log_level level, const char*, const char* text, size_t size) {
+      if (level >= HRT_LOG_ERROR) ADD_FAILURE() << std::string(text, size);
+    });
     if (g_driver.devices().empty()) GTEST_SKIP() << g_driver.name << " has no device here";
     driver = g_driver.open(0, options());
   }

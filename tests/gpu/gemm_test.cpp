@@ -8,21 +8,11 @@
 #include <map>
 #include <random>
 
-#include "backends/gpu_common/backend.h"
 #include "backends/gpu_common/ops/product.h"
+#include "tests/gpu/driver_host.h"
 
 namespace hrt::gpu {
 namespace {
-
-const hrt_host* host() {
-  static const hrt_host h = [] {
-    auto t = sdk::sized<hrt_host>();
-    t.get_interface = [](const char*) -> const void* { return nullptr; };
-    t.log = [](hrt_log_level, const char*, const char*, size_t) {};
-    return t;
-  }();
-  return &h;
-}
 
 // Dispatches at once, on memory of its own, and takes the way that it is told.
 class Direct : public Emit {
@@ -87,7 +77,7 @@ struct Case {
 class Gemm : public testing::Test {
  protected:
   void SetUp() override {
-    sdk::g_host.host = host();
+    set_driver_host();
     if (g_driver.devices().empty()) GTEST_SKIP() << g_driver.name << " has no device here";
     driver = g_driver.open(0, {});
   }

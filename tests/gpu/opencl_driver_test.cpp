@@ -6,6 +6,7 @@
 
 #include "backends/opencl/api.h"
 #include "backends/opencl/driver.h"
+#include "tests/gpu/driver_host.h"
 
 namespace hrt::gpu {
 namespace {
@@ -55,6 +56,7 @@ Caps caps_of(const Described& d) {
 }
 
 TEST(OpenClDevices, SubgroupsAndDotProductsAreThoseThatTheDriverTells) {
+  set_driver_host();
   if (opencl::driver_info.devices().empty()) GTEST_SKIP() << "no OpenCL device is there";
   const std::string dot = "cl_khr_integer_dot_product ";
   const std::string nv = "cl_khr_subgroups cl_nv_device_attribute_query";

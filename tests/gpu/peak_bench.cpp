@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <exception>
 
-#include "backends/gpu_common/backend.h"
+#include "tests/gpu/driver_host.h"
 
 namespace hrt::gpu {
 namespace {
@@ -36,10 +36,7 @@ double measure(Driver& driver) {
 }
 
 int main_() {
-  auto host = sdk::sized<hrt_host>();
-  host.get_interface = [](const char*) -> const void* { return nullptr; };
-  host.log = [](hrt_log_level, const char*, const char*, size_t) {};
-  sdk::g_host.host = &host;
+  set_driver_host();
   if (g_driver.devices().empty()) sdk::unsupported(g_driver.name, " has no device here");
   const auto driver = g_driver.open(0, {});
   std::printf("{\"device\": \"%s\", \"flops\": %.4g}\n", driver->caps().name.c_str(), measure(*driver));
