@@ -28,7 +28,7 @@ class OnDevice : public testing::TestWithParam<const char*> {
 // A graph of one node, called "culprit".
 struct OneNode {
   const char* op;
-  std::vector<ValuePtr> inputs;
+  std::vector<ValuePtr> inputs;  // NULL: absent
   std::vector<Attribute> attributes = {};
   size_t outputs = 1;
   size_t constants = 0;  // so many of the last inputs are constants
@@ -37,13 +37,19 @@ struct OneNode {
     Builder b;
     std::vector<ValueId> in;
     for (size_t i = 0; i < inputs.size(); ++i)
-      in.push_back(i + constants < inputs.size() ? b.input("x" + std::to_string(i), inputs[i]->tensor.type())
-                                                 : b.constant(inputs[i]));
+      in.push_back(!inputs[i] ? ValueId(HRT_NONE)
+                   : i + constants < inputs.size()
+                       ? b.input("x" + std::to_string(i), inputs[i]->tensor.type())
+                       : b.constant(inputs[i]));
     const NodeId id = b.node_id(op, in, attributes, outputs, "culprit");
     b.outputs(b.transaction().graph().node(id).outputs);
     return b.finish();
   }
-  std::vector<ValuePtr> fed() const { return {inputs.begin(), inputs.end() - ptrdiff_t(constants)}; }
+  std::vector<ValuePtr> fed() const {
+    std::vector<ValuePtr> values(inputs.begin(), inputs.end() - ptrdiff_t(constants));
+    std::erase(values, nullptr);
+    return values;
+  }
 };
 
 // For INSTANTIATE_TEST_SUITE_P(Gpu, Suite, devices(), device_name).

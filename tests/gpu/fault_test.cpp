@@ -14,6 +14,7 @@ struct Case {
 
 std::vector<Case> cases() {
   const ValuePtr x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
+  const ValuePtr head = floats({1, 1, 2, 6}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
   return {
       {{"Gather", {x, ints({2}, {0, 2})}}, "outside the 2 elements of axis 0: element 1 of the indices"},
       {{"Gather", {x, ints({1}, {-4})}, {{"axis", int64_t{1}}}}, "outside the 3 elements of axis 1"},
@@ -24,14 +25,18 @@ std::vector<Case> cases() {
       {{"ReverseSequence", {x, ints({3}, {1, 3, 2})}}, "element 1 of sequence_lens"},
       {{"Div", {ints({3}, {4, 5, 6}), ints({3}, {1, 1, 0})}}, "division by zero: element 2"},
       {{"Mod", {ints({2}, {4, 5}), ints({}, {0})}}, "by zero: element 0"},
+      {{"RotaryEmbedding", {head, x, x, ints({1, 2}, {0, 2})}},
+       "outside the cache of 2: element 1 of the tokens"},
+      {{"Attention", {head, head, head, nullptr, nullptr, nullptr, ints({1}, {3})}},
+       "cache of 2 keys: element 0 of nonpad_kv_seqlen"},
   };
 }
 
 TEST_P(DeviceFault, DataThatTheReferenceRefusesIsAnErrorOfTheSameKindThatNamesTheNode) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.node.op);
-    const Failure expected = failure_of([&] { run_once(c.node.graph(), c.node.inputs); });
-    const Failure got = failure_of([&] { run_once(c.node.graph(), c.node.inputs, on_device()); });
+    const Failure expected = failure_of([&] { run_once(c.node.graph(), c.node.fed()); });
+    const Failure got = failure_of([&] { run_once(c.node.graph(), c.node.fed(), on_device()); });
     EXPECT_NE(expected.code, HRT_OK);
     EXPECT_EQ(got.code, expected.code);
     EXPECT_NE(got.message.find(std::string(c.node.op) + " \"culprit\""), std::string::npos) << got.message;

@@ -2,7 +2,7 @@
 // variants: f32 f16
 // Rows of heads, y[batch][head][row][size]: what is in the cache, then the tokens of x, then zeros. A token
 // gets the bias of its projection, and a rotation of the first 2 * pairs elements by its position (RoPE,
-// Su et al. 2021). A position outside the tables, which no dispatch can report, gives zeros.
+// Su et al. 2021). The first token whose position is outside the tables lowers the fault.
 #include "types.h"
 #include "lengths.h"
 CONSTANT(3, PACKED, 0)  // y[batch][row][head][size]
@@ -30,6 +30,7 @@ IN(int, 5, ids)
 IN(int, 6, lengths)
 IN(int, 7, counts)
 OUT(STORE, 8, y)
+OUT(int, 9, fault)
 ARGS_END
 BODY
   const int i = LINEAR_ID();
@@ -64,6 +65,8 @@ BODY
         if (position >= 0 && position < p.positions) {
           const float sine = LD(sines, position * p.pairs + pair);
           turned = v * LD(cosines, position * p.pairs + pair) + (second ? sine : -sine) * X(other);
+        } else {
+          ATOMIC_MIN(fault, 0, id);
         }
         v = turned;
       }

@@ -3,7 +3,7 @@
 //   0: all of `keys` are there, the first of `tokens` queries behind `past` of them
 //   1: lengths has the number of keys, as 64-bit integers; the last query is at the last key
 //   2: lengths has the place of the last key, counts (where COUNTS is set) the number of tokens, else all
-// Lengths that do not fit the buffers, which no dispatch can report, are cut.
+// Lengths that do not fit the buffers, which check_lengths.comp reports, are cut.
 #define REACH(b, past, keys, tokens, first_, count_, keys_)                                        \
   int first_ = past;                                                                               \
   int count_ = tokens;                                                                             \

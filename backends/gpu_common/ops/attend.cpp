@@ -30,6 +30,17 @@ Heads packed_heads(Ref ref, int64_t heads, int64_t tokens, int64_t size) {
   return {ref, 0, tokens * heads * size, size, heads * size};
 }
 
+void check_lengths(Emit& emit, const Lengths& lengths, std::string what, int64_t batch, int64_t keys,
+                   int64_t tokens, int64_t old) {
+  Call call = element_call("check_lengths", "", batch);
+  call.constants = {lengths.kind, lengths.counts != HRT_NONE, lengths.total != HRT_NONE};
+  push_ints(call, {batch, keys, tokens, old});
+  call.buffers = {lengths.keys, bound(lengths.counts, lengths.keys), bound(lengths.total, lengths.keys),
+                  emit.fault(sdk::cat("a length does not fit a cache of ", keys, " keys"), std::move(what))};
+  call.writes = 1u << 3;
+  emit.dispatch(std::move(call));
+}
+
 void emit_heads(Emit& emit, const HeadRows& r, Ref y) {
   const int64_t n = sdk::element_count(Dims{r.batch, r.heads, r.rows, r.size});
   const Rotation turn = r.rotation.value_or(Rotation{});
@@ -46,15 +57,17 @@ void emit_heads(Emit& emit, const HeadRows& r, Ref y) {
   push_ints(call, {n, r.heads, r.rows, r.size, r.tokens, r.old, r.x.at, r.x.batch, r.x.head, r.x.token,
                    r.past_at, r.bias_at, turn.pairs, turn.limit, r.keys});
   const Ref x = r.x.ref;
-  call.buffers = {x,
-                  bound(r.past, x),
-                  bound(r.bias, x),
-                  bound(turn.cosines, x),
-                  bound(turn.sines, x),
-                  bound(turn.ids, x),
-                  bound(r.lengths.keys, x),
-                  bound(r.lengths.counts, x),
-                  y};
+  call.buffers = {
+      x,
+      bound(r.past, x),
+      bound(r.bias, x),
+      bound(turn.cosines, x),
+      bound(turn.sines, x),
+      bound(turn.ids, x),
+      bound(r.lengths.keys, x),
+      bound(r.lengths.counts, x),
+      y,
+      r.rotation ? emit.fault(sdk::cat("a position is outside the cache of ", turn.limit), "the tokens") : y};
   call.writes = 1u << 8;
   emit.dispatch(std::move(call));
 }

@@ -21,7 +21,12 @@ Heads packed_heads(Ref ref, int64_t heads, int64_t tokens, int64_t size);  // (b
 struct Lengths {
   enum Kind : int32_t { kAll, kKeys, kLastKey } kind = kAll;
   Ref keys = HRT_NONE, counts = HRT_NONE;
+  Ref total = HRT_NONE;  // one number that keys may not exceed
 };
+
+// Those that do not fit a cache of so many keys, `old` of them from before, end the run with an error.
+void check_lengths(Emit& emit, const Lengths& lengths, std::string what, int64_t batch, int64_t keys,
+                   int64_t tokens, int64_t old);
 
 struct Rotation {
   enum Positions : int32_t { kRows, kIds, kFirstId, kBehindCache } positions = kRows;

@@ -101,7 +101,8 @@ void emit_attention(Emit& emit, const Attributes& at) {
     require(emit.in()[kNonpad].dims == Dims{a.batch},
             "nonpad_kv_seqlen does not have one entry per batch item");
     require(past == 0, "nonpad_kv_seqlen and past_key exclude each other");
-    a.lengths = {Lengths::kKeys, emit.in_ref(kNonpad), HRT_NONE};
+    a.lengths = {Lengths::kKeys, emit.in_ref(kNonpad)};
+    check_lengths(emit, a.lengths, "nonpad_kv_seqlen", a.batch, a.keys, a.queries, past);
   }
   if (wants(emit, kScores)) {
     a.show = at.stage;

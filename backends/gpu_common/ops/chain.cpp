@@ -196,7 +196,11 @@ Compiled compile_function(const Node& node, Uploads&) {
 Compiled compile_gelu(const Node& node, Uploads&) {
   const bool by_tanh = node.op() == "FastGelu" || node.s("approximate", "none") == "tanh";
   std::vector<ChainOp> ops;
-  if (node.has_input(1)) ops.push_back({.op = CHAIN_ADD, .operand = 1});
+  if (node.has_input(1)) {
+    const Value bias = Graph(node.graph()).value(node.input(1));
+    require(!bias.ranked() || bias.dims().size() == 1, "a bias of shape ", bias.dims());
+    ops.push_back({.op = CHAIN_ADD, .operand = 1});
+  }
   ops.push_back({.op = by_tanh ? CHAIN_GELU_TANH : CHAIN_GELU});
   return chained(node, std::move(ops), 1);
 }

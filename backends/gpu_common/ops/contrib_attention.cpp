@@ -391,12 +391,13 @@ void emit_attention(Emit& emit, const Attributes& at) {
   require(a.keys >= old && a.keys <= old + a.queries, "a cache of ", a.keys, " rows with a past of ", old,
           " and ", a.queries, " tokens");
   require(emit.in()[kLengths].count() == a.batch, "seqlens_k does not have one entry per batch item");
-  a.lengths = {Lengths::kLastKey, emit.in_ref(kLengths), HRT_NONE};
+  a.lengths = {Lengths::kLastKey, emit.in_ref(kLengths), HRT_NONE, emit.in_ref(kTotal)};
   if (emit.has_in(kQueryLengths)) {
     require(emit.in()[kQueryLengths].count() == a.batch,
             "query_seqlens does not have one entry per batch item");
     a.lengths.counts = emit.in_ref(kQueryLengths);
   }
+  check_lengths(emit, a.lengths, "seqlens_k", a.batch, a.keys, a.queries, old);
   std::optional<Rotation> turn;
   if (at.rotary) turn = rotation_of(emit, at, a);
 

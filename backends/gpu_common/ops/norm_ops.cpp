@@ -243,7 +243,8 @@ void embed_sums(Emit& e, Ref y, const Dims& dims) {
                   table,
                   e.in_ref(kPositionTable),
                   segments ? e.in_ref(kSegmentTable) : table,
-                  y};
+                  y,
+                  e.fault("an id is outside its table", "the tokens")};
   call.writes = 1u << 6;
   e.dispatch(std::move(call));
 }
