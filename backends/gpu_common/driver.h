@@ -34,6 +34,7 @@ struct Caps {
   uint64_t import_alignment = 0;  // of address and size; 0: host memory cannot be imported
   uint64_t max_span_bytes = 0;    // that one binding of a kernel can reach
   uint64_t max_buffer_bytes = 0;
+  uint64_t max_texels = 0;  // of an image, each of 4 floats or halves; 0: kernels cannot read images
   uint32_t max_group_size = 128;
   std::array<uint32_t, 3> max_group_sizes{128, 128, 64};
   std::array<uint32_t, 3> max_groups{65535, 65535, 65535};
@@ -68,8 +69,10 @@ struct Span {
 class Pipeline {
  public:
   virtual ~Pipeline() = default;
-  std::string name;       // "binary f16"
-  uint32_t bindings = 0;  // buffers
+  std::string name;          // "binary f16"
+  uint32_t bindings = 0;     // buffers
+  uint32_t images = 0;       // bit i: binding i is read as an image, from the begin of its buffer on
+  uint32_t texel_bytes = 0;  // of these images
 };
 
 struct Dispatch {

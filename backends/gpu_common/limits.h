@@ -55,6 +55,17 @@ inline std::array<uint32_t, 3> checked_group(const Caps& caps, const std::string
   return group;
 }
 
+// A binding that a kernel reads as an image. An image over a part of a buffer is not asked for: drivers
+// differ in whether they make one (PoCL does not).
+inline void check_image(const Caps& caps, const Pipeline& p, size_t binding, const Span& s) {
+  if (s.offset != 0 || s.bytes % p.texel_bytes)
+    misuse("kernel ", p.name, ": binding ", binding, " of ", s.bytes, " bytes at ", s.offset,
+           " is an image of texels of ", p.texel_bytes, " bytes and must begin where its buffer does");
+  if (s.bytes / p.texel_bytes > caps.max_texels)
+    sdk::unsupported("kernel ", p.name, ": binding ", binding, " is an image of ", s.bytes / p.texel_bytes,
+                     " texels, the limit is ", caps.max_texels);
+}
+
 inline void check_dispatch(const Caps& caps, const Dispatch& d) {
   if (!d.pipeline) misuse("a dispatch without a pipeline");
   const Pipeline& p = *d.pipeline;
@@ -75,6 +86,7 @@ inline void check_dispatch(const Caps& caps, const Dispatch& d) {
     if (s.bytes > caps.max_span_bytes)
       sdk::unsupported("kernel ", p.name, ": binding ", i, " of ", s.bytes, " bytes, the limit is ",
                        caps.max_span_bytes);
+    if (p.images >> i & 1) check_image(caps, p, i, s);
   }
 }
 

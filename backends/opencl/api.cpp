@@ -31,6 +31,7 @@ std::string load() {
   find(lib, g_api.Finish, "clFinish", missing);
   find(lib, g_api.CreateBuffer, "clCreateBuffer", missing);
   find(lib, g_api.CreateSubBuffer, "clCreateSubBuffer", missing);
+  find(lib, g_api.CreateImage, "clCreateImage", missing);
   find(lib, g_api.ReleaseMemObject, "clReleaseMemObject", missing);
   find(lib, g_api.CreateProgramWithSource, "clCreateProgramWithSource", missing);
   find(lib, g_api.CreateProgramWithBinary, "clCreateProgramWithBinary", missing);

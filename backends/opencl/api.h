@@ -28,6 +28,7 @@ struct Api {
   decltype(&clFinish) Finish;
   decltype(&clCreateBuffer) CreateBuffer;
   decltype(&clCreateSubBuffer) CreateSubBuffer;
+  decltype(&clCreateImage) CreateImage;
   decltype(&clReleaseMemObject) ReleaseMemObject;
   decltype(&clCreateProgramWithSource) CreateProgramWithSource;
   decltype(&clCreateProgramWithBinary) CreateProgramWithBinary;

@@ -11,4 +11,17 @@ Mem part(const Span& span) {
   return mem;
 }
 
+Mem image(cl_context context, const Span& span, uint32_t texel_bytes) {
+  const cl_image_format format{
+      CL_RGBA, cl_channel_type(texel_bytes == 4 * sizeof(cl_half) ? CL_HALF_FLOAT : CL_FLOAT)};
+  cl_image_desc desc{};
+  desc.image_type = CL_MEM_OBJECT_IMAGE1D_BUFFER;
+  desc.image_width = span.bytes / texel_bytes;
+  desc.buffer = ClBuffer::of(span);
+  cl_int code = CL_SUCCESS;
+  Mem mem(api().CreateImage(context, CL_MEM_READ_ONLY, &format, &desc, nullptr, &code));
+  check(code, "clCreateImage");
+  return mem;
+}
+
 }  // namespace hrt::gpu::opencl

@@ -22,5 +22,8 @@ class ClBuffer : public Buffer {
 // The span as an argument of a kernel. A sub-buffer, so that kernels need no offset, as in GLSL. The caller
 // keeps it for as long as the kernel may run.
 Mem part(const Span& span);
+// The span, which begins where its buffer does, as an image of one dimension over the same memory: texels of
+// 4 floats (16 bytes) or 4 halves (8 bytes), formats that the full profile of OpenCL 1.2 demands.
+Mem image(cl_context context, const Span& span, uint32_t texel_bytes);
 
 }  // namespace hrt::gpu::opencl

@@ -92,6 +92,12 @@ bool must_go_in_turn(cl_device_id device) {
          std::sscanf(text(device, CL_DRIVER_VERSION).c_str(), "%d", &major) == 1 && major < 6;
 }
 
+// Of an image over a buffer.
+uint64_t max_texels(cl_device_id device) {
+  if (!number<cl_bool>(device, CL_DEVICE_IMAGE_SUPPORT)) return 0;
+  return number<size_t>(device, CL_DEVICE_IMAGE_MAX_BUFFER_SIZE);
+}
+
 Caps find_caps(cl_device_id device) {
   Caps caps;
   const std::string extensions = text(device, CL_DEVICE_EXTENSIONS);
@@ -109,6 +115,7 @@ Caps find_caps(cl_device_id device) {
   caps.memory_bytes = caps.is_cpu ? 0 : number<cl_ulong>(device, CL_DEVICE_GLOBAL_MEM_SIZE);
   caps.max_buffer_bytes = number<cl_ulong>(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
   caps.max_span_bytes = caps.max_buffer_bytes;
+  caps.max_texels = max_texels(device);
   caps.shared_bytes =
       uint32_t(std::min<cl_ulong>(number<cl_ulong>(device, CL_DEVICE_LOCAL_MEM_SIZE), 1U << 30));
   find_group_limits(device, caps);

@@ -33,6 +33,16 @@ bool has_variant(const std::string& text, const std::string& variant) {
   return false;
 }
 
+// The bindings that a kernel declares as IMAGE(n, name), each at the begin of a line. Drivers need not tell:
+// CL_KERNEL_ARG_INFO_NOT_AVAILABLE is what they answer for a program that was loaded as a binary.
+uint32_t image_bindings(const std::string& text) {
+  static const std::string mark = "\nIMAGE(";
+  uint32_t images = 0;
+  for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1))
+    images |= 1U << std::stoul(text.substr(at + mark.size()));
+  return images;
+}
+
 // Files of the table in the place of #include "name".
 std::string with_includes(const std::string& text, int depth = 0) {
   sdk::require(depth < 8, "kernels include one another without end");
@@ -111,9 +121,12 @@ Kernel new_kernel(cl_program program) {
   return kernel;
 }
 
-ClPipeline::ClPipeline(std::string of, Program program, std::array<uint32_t, 3> group)
+ClPipeline::ClPipeline(std::string of, Program program, std::array<uint32_t, 3> group, uint32_t images,
+                       const std::string& variant)
     : program_(std::move(program)), group_(group) {
   name = std::move(of);
+  this->images = images;
+  texel_bytes = 4 * (variant == "f16" ? sizeof(cl_half) : sizeof(cl_float));
   cl_uint arguments = 0;
   check(api().GetKernelInfo(new_kernel(program_.get()).get(), CL_KERNEL_NUM_ARGS, sizeof arguments,
                             &arguments, nullptr),
@@ -175,8 +188,11 @@ const ClPipeline* Programs::get(const std::string& kernel, const std::string& va
   const std::lock_guard lock(entry->mutex);
   if (!entry->pipeline) {
     const auto group = checked_group(caps_, id, constants);
-    entry->pipeline =
-        std::make_unique<ClPipeline>(id, build(id, whole_source(text, variant, constants)), group);
+    const uint32_t images = image_bindings(text);
+    if (images != 0 && caps_.max_texels == 0)
+      sdk::unsupported("kernel ", id, " reads images, which ", caps_.name, " has not");
+    entry->pipeline = std::make_unique<ClPipeline>(id, build(id, whole_source(text, variant, constants)),
+                                                   group, images, variant);
   }
   return entry->pipeline.get();
 }

@@ -23,7 +23,9 @@ Kernel new_kernel(cl_program program);
 
 class ClPipeline : public Pipeline {
  public:
-  ClPipeline(std::string of, Program program, std::array<uint32_t, 3> group);
+  // images: bit i: binding i is one.
+  ClPipeline(std::string of, Program program, std::array<uint32_t, 3> group, uint32_t images,
+             const std::string& variant);
   cl_program program() const { return program_.get(); }
   const std::array<uint32_t, 3>& group() const { return group_; }
 

@@ -56,7 +56,8 @@ void ClRecording::add(const Dispatch& dispatch) {
   }
   cl_uint index = 0;
   for (const Span& s : dispatch.buffers) {
-    parts_.push_back(part(s));
+    const bool as_image = (pipeline.images >> index & 1) != 0;
+    parts_.push_back(as_image ? image(device_.context.get(), s, pipeline.texel_bytes) : part(s));
     cl_mem mem = parts_.back().get();
     check(api().SetKernelArg(l.kernel.get(), index++, sizeof(cl_mem), static_cast<const void*>(&mem)),
           "clSetKernelArg");

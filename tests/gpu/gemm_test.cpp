@@ -106,7 +106,7 @@ class Gemm : public testing::Test {
   }
 
   // Way `way` of a device with these caps; returns how many there are. Relu(0.5 a b + c).
-  size_t check(const Caps& caps, const Case& t, hrt_dtype dtype, size_t way) {
+  size_t check(const Caps& caps, const Case& t, hrt_dtype dtype, size_t way, bool constant_b = true) {
     Direct emit(*driver, caps);
     emit.way = way;
     const std::vector<float> a = draw(t.batch * t.m * t.k), b = draw(t.batch * t.k * t.n);
@@ -118,6 +118,7 @@ class Gemm : public testing::Test {
     p.dims = {1, 1, t.batch};
     p.a = {upload(emit, a, dtype), t.transpose_a ? 1 : t.k, t.transpose_a ? t.m : 1, {0, 0, t.m * t.k}};
     p.b = {upload(emit, b, dtype), t.transpose_b ? 1 : t.n, t.transpose_b ? t.k : 1, {0, 0, t.k * t.n}};
+    p.constant_b = constant_b;
     if (t.c != 0) p.c = Strided{upload(emit, c, dtype), t.c == 2 ? t.n : 0, 1, {}};
     p.alpha = 0.5F;
     p.e.act = 1;
@@ -165,7 +166,8 @@ class Gemm : public testing::Test {
 constexpr Case kCases[] = {{64, 64, 64, 1, false, false, 0}, {70, 100, 33, 2, false, false, 1},
                            {1, 130, 40, 1, false, true, 0},  {33, 20, 17, 3, true, false, 0},
                            {20, 37, 1, 1, true, true, 2},    {129, 16, 70, 1, false, false, 2},
-                           {5, 3, 9, 1, false, false, 1}};
+                           {5, 3, 9, 1, false, false, 1},    {19, 36, 24, 3, false, false, 1},
+                           {9, 37, 12, 2, false, true, 2},   {1, 20, 8, 1, false, false, 1}};
 
 TEST_F(Gemm, EveryWayOfThisDeviceComputesTheProduct) {
   check_all(driver->caps(), kCases, HRT_FLOAT32);
@@ -177,6 +179,37 @@ TEST_F(Gemm, EveryWayOfGpusComputesTheProduct) {
   if (driver->caps().f16_storage) check_all(as_gpu(), kCases, HRT_FLOAT16);
   EXPECT_GT(seen["gemm_tile"], 0);
   if (driver->caps().subgroup_size > 1) EXPECT_GT(seen["gemm_subgroup"], 0);
+  if (driver->caps().max_texels > 0) EXPECT_GT(seen["gemm_image"], 0);
+}
+
+// Without tuning a buffer is read; and an image only where it is one of constants that the device has room
+// for.
+TEST_F(Gemm, ImagesAreTheLastWaysAndThoseOfGpusWithConstantsThatFit) {
+  constexpr Case kCase{8, 64, 64, 1, false, false, 0};
+  if (driver->caps().max_texels < kCase.k * kCase.n / 4)
+    GTEST_SKIP() << driver->caps().name << " reads no such images";
+  // Whether the last way is one.
+  const auto last = [&](const Caps& caps, bool constant_b, const Case& t) {
+    const size_t ways = check(caps, t, HRT_FLOAT32, 0, constant_b);
+    EXPECT_EQ(seen["gemm_image"], 0);
+    check(caps, t, HRT_FLOAT32, ways - 1, constant_b);
+    return std::exchange(seen, {})["gemm_image"] > 0;
+  };
+  Caps gpu = as_gpu();
+  EXPECT_TRUE(last(gpu, true, kCase));
+  EXPECT_FALSE(last(gpu, false, kCase));
+  for (const Case& t : {Case{8, 64, 63, 1, false, false, 0},
+                        {8, 62, 64, 1, false, false, 0},
+                        {8, 64, 64, 1, true, false, 0},
+                        {8, 64, 62, 1, false, true, 0}})
+    EXPECT_FALSE(last(gpu, true, t)) << t.m << "x" << t.n << "x" << t.k;
+  gpu.max_texels = kCase.k * kCase.n / 4;
+  EXPECT_TRUE(last(gpu, true, kCase));
+  --gpu.max_texels;
+  EXPECT_FALSE(last(gpu, true, kCase));
+  Caps cpu = driver->caps();
+  cpu.is_cpu = true;
+  EXPECT_FALSE(last(cpu, true, kCase));
 }
 
 TEST_F(Gemm, CooperativeMatricesComputeTheProduct) {
@@ -188,36 +221,52 @@ TEST_F(Gemm, CooperativeMatricesComputeTheProduct) {
 }
 
 // 3x3, stride 2, pad 1, two groups of 20 channels each.
-TEST_F(Gemm, ConvolutionByTilesAgreesWithTheDirectOne) {
-  constexpr int64_t kImages = 2, kGroups = 2, kIn = 5, kOut = 20, kSide = 13, kHalf = 7;
-  Direct emit(*driver, driver->caps());
-  const Ref x = upload(emit, draw(kImages * kGroups * kIn * kSide * kSide), HRT_FLOAT32);
-  const Ref w = upload(emit, draw(kGroups * kOut * kIn * 9), HRT_FLOAT32);
-  const Ref bias = upload(emit, draw(kGroups * kOut), HRT_FLOAT32);
-  constexpr size_t kCount = kImages * kGroups * kOut * kHalf * kHalf;
-  const Ref z = upload(emit, draw(kCount), HRT_FLOAT32);
-  std::map<std::string, std::vector<float>> results;
-  for (const std::string kernel : {"conv_direct", "conv_tile"}) {
+struct Windows {
+  static constexpr int64_t kImages = 2, kGroups = 2, kIn = 4, kOut = 20, kSide = 13, kHalf = 7;
+  static constexpr size_t kCount = kImages * kGroups * kOut * kHalf * kHalf;
+
+  static Call call(const std::string& kernel) {
     Call call;
     call.kernel = kernel;
-    call.variant = "f32";
     call.push = {kGroups, kIn, kOut, 1, kSide, kSide, 1, kHalf, kHalf, 1, 3, 3, 1, 2, 2, 1, 1, 1, 0, 1, 1};
     call.push.resize(call.push.size() + 2);
-    call.buffers = {x, w, bias, z, emit.add(kCount * sizeof(float))};
     call.writes = 16;
-    if (kernel == "conv_direct") {
-      call.constants = {4, 1, 1, 1};
-      call.threads = {kHalf * kHalf, kOut / 4, kImages * kGroups};
-    } else {
+    if (kernel == "conv_tile") {
       call.constants = {32, 32, 1, 1, 1};
       set_tiles(call, 32, kOut, kHalf * kHalf, kImages * kGroups);
+      return call;
     }
-    const Ref y = call.buffers.back();
-    emit.dispatch(std::move(call));
-    results[kernel] = download(emit, y, kCount, HRT_FLOAT32);
+    constexpr int kRows = 8;  // the last tile of 20 is not whole
+    call.constants = {kRows, 1, 1, 1};
+    call.threads = {kHalf * kHalf, ceil_div(kOut, kRows), kImages * kGroups};
+    if (kernel == "conv_image") set_image_tiles(call, kRows, kOut, kHalf * kHalf, kImages * kGroups);
+    return call;
   }
-  for (size_t i = 0; i < kCount; ++i)
-    ASSERT_NEAR(results["conv_tile"][i], results["conv_direct"][i], 1e-4) << i;
+};
+
+TEST_F(Gemm, ConvolutionByTilesAndByImagesAgreesWithTheDirectOne) {
+  for (const hrt_dtype dtype : {HRT_FLOAT32, HRT_FLOAT16}) {
+    if (dtype == HRT_FLOAT16 && !driver->caps().f16_storage) continue;
+    Direct emit(*driver, driver->caps());
+    using W = Windows;
+    const Ref x = upload(emit, draw(W::kImages * W::kGroups * W::kIn * W::kSide * W::kSide), dtype);
+    const Ref w = upload(emit, draw(W::kGroups * W::kOut * W::kIn * 9), dtype);
+    const Ref bias = upload(emit, draw(W::kGroups * W::kOut), dtype),
+              z = upload(emit, draw(W::kCount), dtype);
+    const auto result = [&](const std::string& kernel) {
+      Call call = W::call(kernel);
+      call.variant = type_variant(dtype);
+      const Ref y = emit.add(W::kCount * dtype_bytes(dtype));
+      call.buffers = {x, w, bias, z, y};
+      emit.dispatch(std::move(call));
+      return download(emit, y, W::kCount, dtype);
+    };
+    const std::vector<float> wanted = result("conv_direct");
+    std::vector<std::string> kernels{"conv_tile"};
+    if (driver->caps().max_texels > 0) kernels.emplace_back("conv_image");
+    // Sums of multiples of 1/16, which floats hold: they do not depend on the order.
+    for (const std::string& kernel : kernels) EXPECT_EQ(result(kernel), wanted) << kernel;
+  }
 }
 
 }  // namespace

@@ -19,6 +19,10 @@
   kernel __attribute__((reqd_work_group_size(HRT_C0(1), HRT_C1(1), HRT_C2(1)))) void hrt_kernel(
 #define IN(T, n, name) global const T *name,
 #define OUT(T, n, name) global T *name,
+// A buffer that is read through the device's texture cache, 4 elements at once: TEXEL(b, i) is elements 4i to
+// 4i + 3, as floats. GLSL has no such words: kernels with images are OpenCL's own.
+#define IMAGE(n, name) read_only image1d_buffer_t name,
+#define TEXEL(b, i) read_imagef(b, i)
 #define ARGS_END const PushWords push_words_) {
 #define SHARED(T, name, size) local T name[size];
 #define BODY const Push p = push_words_.fields_;

@@ -20,6 +20,7 @@ struct Conv {
   std::optional<size_t> panels;    // weights for products
   std::optional<size_t> winograd;  // weights, transformed
   bool tiles_left = false;         // of winograd
+  bool constant = false;           // weights are, in a buffer of their own
 
   explicit Conv(const Node& node) : group(node.i("group", 1)), attrs(node), e(make_epilogue(node)) {
     const auto w = Graph(node.graph()).value(node.input(1)).dims();
@@ -98,7 +99,20 @@ void emit_tiles(Emit& emit, const Conv& conv, const Shape& s, int side) {
   emit.dispatch(std::move(call));
 }
 
-// By kernels on weights as they are.
+void emit_image(Emit& emit, const Conv& conv, const Shape& s, int channels) {
+  Call call = general_call(emit, conv, s, "conv_image");
+  call.constants = {channels, conv.e.act, emit.has_in(2), emit.has_in(3)};
+  set_image_tiles(call, channels, conv.group_oc(), volume(s.out), s.images * conv.group);
+  emit.dispatch(std::move(call));
+}
+
+// Whether texels hold the weights of a channel.
+bool image_takes(const Conv& conv, const Caps& caps) {
+  return !caps.is_cpu && conv.constant && conv.depth() % kTexel == 0 &&
+         image_fits(caps, conv.oc * conv.depth());
+}
+
+// By kernels on weights as they are. Without tuning the first is taken.
 void emit_general(Emit& emit, const Conv& conv, const Shape& s) {
   const Caps& caps = emit.caps();
   std::vector<Emit::Way> ways;
@@ -110,6 +124,9 @@ void emit_general(Emit& emit, const Conv& conv, const Shape& s) {
   for (const int channels : {8, 4, 1})
     if (channels == 1 || conv.group_oc() >= channels)
       ways.emplace_back([&conv, &s, channels](Emit& e) { emit_direct(e, conv, s, channels); });
+  if (image_takes(conv, caps))
+    for (const int channels : image_tile_rows(conv.group_oc()))
+      ways.emplace_back([&conv, &s, channels](Emit& e) { emit_image(e, conv, s, channels); });
   const Dims taps(conv.kernel.begin(), conv.kernel.end());
   const Dims strides(s.window.stride.begin(), s.window.stride.end());
   emit.fastest(sdk::cat(emit.in()[0].dims, " to ", emit.out()[0].dims, " ", dtype_name(emit.out()[0].dtype),
@@ -247,6 +264,7 @@ Compiled compile(const Node& node, Uploads& uploads) {
   Compiled c;
   c.inplace = 1u << 3;
   const bool windowed = conv.depthwise() && all_ones(node.ints("dilations"));
+  conv.constant = data.has_value();
   if (data && data->size() > 0 && has_panels(uploads.caps()) && !windowed) {
     c.packed |= 1u << 1;
     if (wants_winograd(node, conv)) {

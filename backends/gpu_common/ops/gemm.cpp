@@ -13,6 +13,7 @@ struct Attributes {
   float alpha = 1, beta = 1;
   Epilogue e;
   std::optional<size_t> weight;  // b, packed
+  bool constant_b = false;
 };
 
 Strided matrix_c(Emit& emit, int64_t m, int64_t n) {
@@ -52,6 +53,7 @@ void emit_matrices(Emit& emit, const Attributes& at) {
     p.packed_b = emit.weight(*at.weight);
     p.columns_packed = panel_columns(emit.caps(), p.n);
   }
+  p.constant_b = at.constant_b;
   p.b = {at.weight ? 0 : emit.in_ref(1), b.row, b.col, b_strides};
   emit_product(emit, p);
 }
@@ -77,6 +79,7 @@ std::optional<size_t> pack_b(const Node& node, const Attributes& at, Uploads& up
 
 Compiled finish(const Node& node, Attributes at, Uploads& uploads) {
   at.weight = pack_b(node, at, uploads);
+  at.constant_b = Graph(node.graph()).value(node.input(1)).is_constant();
   Compiled c;
   if (at.weight) c.packed |= 1u << 1;
   c.emit = [at](Emit& emit) { emit_matrices(emit, at); };

@@ -158,6 +158,29 @@ void emit_matrices(Emit& emit, const Product& p, int count) {
   emit.dispatch(std::move(call));
 }
 
+// Elements that texels hold.
+bool texels_hold(const Strided& s, bool columns) {
+  const int64_t along = columns ? s.row : s.col, across = columns ? s.col : s.row;
+  return along == 1 && across % kTexel == 0 &&
+         std::ranges::all_of(s.batch, [](int64_t step) { return step % kTexel == 0; });
+}
+
+// Which way texels of b lie: 0: along its rows, 1: along its columns; nothing: b cannot be read as an image.
+std::optional<int> texels_of(const Product& p, const Caps& caps) {
+  if (!p.constant_b || p.a.col != 1 || p.k % kTexel != 0) return std::nullopt;
+  if (!image_fits(caps, count_of(own_matrices(p.dims, p.b.batch).dims) * p.k * p.n)) return std::nullopt;
+  if (p.n % kTexel == 0 && texels_hold(p.b, false)) return 0;
+  if (texels_hold(p.b, true)) return 1;
+  return std::nullopt;
+}
+
+void emit_image(Emit& emit, const Product& p, int rows, int by_columns) {
+  Call call = strided_call(p, "gemm_image");
+  call.constants = {rows, p.e.act, p.c ? 1 : 0, by_columns};
+  set_image_tiles(call, rows, p.m, p.n, count_of(p.dims));
+  emit.dispatch(std::move(call));
+}
+
 // Without tuning the first is taken: each before those that it usually beats.
 std::vector<Emit::Way> ways_of(const Product& p, const Caps& caps) {
   std::vector<Emit::Way> ways;
@@ -173,6 +196,9 @@ std::vector<Emit::Way> ways_of(const Product& p, const Caps& caps) {
     if (tiles_fit(caps, side)) ways.emplace_back([&p, side](Emit& e) { emit_tiles(e, p, side); });
   if (caps.subgroup_size > 1) ways.emplace_back([&p](Emit& e) { emit_subgroups(e, p); });
   if (!small) ways.emplace_back(plain);
+  if (const std::optional<int> by_columns = texels_of(p, caps))
+    for (const int rows : image_tile_rows(p.m))
+      ways.emplace_back([&p, rows, by = *by_columns](Emit& e) { emit_image(e, p, rows, by); });
   return ways;
 }
 
@@ -251,6 +277,21 @@ bool tiles_fit(const Caps& caps, int side) {
 void set_tiles(Call& call, int side, int64_t rows, int64_t columns, int64_t count) {
   call.group = {uint32_t(side / 4), uint32_t(side / 4), 1};
   call.threads = {ceil_div(columns, side) * call.group[0], ceil_div(rows, side) * call.group[1], count};
+}
+
+bool image_fits(const Caps& caps, int64_t count) {
+  return uint64_t(ceil_div(count, kTexel)) <= caps.max_texels;
+}
+
+std::span<const int> image_tile_rows(int64_t rows) {
+  static constexpr std::array kTiles{8, 4, 1};
+  const std::span<const int> all(kTiles);
+  return rows < 4 ? all.last(1) : all.first(2);
+}
+
+void set_image_tiles(Call& call, int tile_rows, int64_t rows, int64_t columns, int64_t count) {
+  call.group = rows <= tile_rows ? std::array<uint32_t, 3>{64, 1, 1} : std::array<uint32_t, 3>{16, 8, 1};
+  call.threads = {ceil_div(columns, kTexel), ceil_div(rows, tile_rows), count};
 }
 
 void emit_product(Emit& emit, const Product& p) {

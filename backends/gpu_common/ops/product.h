@@ -23,6 +23,7 @@ struct Product {
   int64_t m = 0, n = 0, k = 0;
   Batch dims{1, 1, 1};
   Strided a, b;
+  bool constant_b = false;  // b is a constant, whole and in a buffer of its own: images can be made of it
   std::optional<Strided> c;
   float alpha = 1, beta = 1;
   Epilogue e;
@@ -53,6 +54,13 @@ int64_t panel_columns(const Caps& caps, int64_t columns);
 // The grid of kernels over gemm_tile.h: tiles of side x side results. Their constants begin with the sides.
 bool tiles_fit(const Caps& caps, int side);
 void set_tiles(Call& call, int side, int64_t rows, int64_t columns, int64_t count);
+
+// Whether kernels can read so many elements as an image, of texels of kTexel.
+constexpr int64_t kTexel = 4;
+bool image_fits(const Caps& caps, int64_t count);
+// The grid of kernels with tiles of rows x 4 results an invocation, and for how many rows such are worth it.
+void set_image_tiles(Call& call, int tile_rows, int64_t rows, int64_t columns, int64_t count);
+std::span<const int> image_tile_rows(int64_t rows);
 
 // Host memory packed for emit_panels: count matrices, element (r, c) of matrix i at i * matrix + r * row + c
 // * col. Left operands in panels of `rows`, right ones in rows of width.
