@@ -3,6 +3,8 @@
 // another device may do it), and calls that make no sense (HRT_ERROR_USAGE).
 #pragma once
 
+#include <charconv>
+
 #include "backends/gpu_common/driver.h"
 
 namespace hrt::gpu {
@@ -10,6 +12,21 @@ namespace hrt::gpu {
 template <class... A>
 [[noreturn]] void misuse(const A&... why) {
   throw sdk::Error(HRT_ERROR_USAGE, sdk::cat(why...));
+}
+
+// The value of an option that is a number of bytes.
+inline uint64_t bytes_option(const std::string& name, const std::string& value) {
+  uint64_t bytes = 0;
+  const char* const end = value.data() + value.size();
+  const auto [at, error] = std::from_chars(value.data(), end, bytes);
+  if (error != std::errc() || at != end || bytes == 0)
+    misuse("option \"", name, "\" is a number of bytes, at least 1, not \"", value, "\"");
+  return bytes;
+}
+
+[[noreturn]] inline void out_of_memory(const Caps& caps, uint64_t wanted, uint64_t used, uint64_t limit) {
+  throw sdk::Error(HRT_ERROR_MEMORY, sdk::cat(caps.name, ": out of memory: ", wanted, " bytes are wanted, ",
+                                              used, " of ", limit, " are in use by this device"));
 }
 
 inline void check_size(const Caps& caps, uint64_t bytes) {

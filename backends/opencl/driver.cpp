@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OpenCL driver: the parts in this folder behind driver.h, and submissions from begin to end.
+//
+// Options of [backend.opencl]:
+//     max_memory  bytes that are allocated at most
 #include "backends/opencl/driver.h"
 
 #include "backends/gpu_common/backend.h"
@@ -15,6 +18,21 @@ namespace hrt::gpu::opencl {
 namespace {
 
 constexpr std::chrono::seconds kClosePatience{2};
+
+struct Options {
+  uint64_t max_memory = UINT64_MAX;
+};
+
+Options read_options(const std::vector<std::pair<std::string, std::string>>& list) {
+  Options options;
+  for (const auto& [name, value] : list) {
+    if (name == "max_memory")
+      options.max_memory = bytes_option(name, value);
+    else
+      misuse("unknown option \"", name, "\": the opencl driver has max_memory");
+  }
+  return options;
+}
 
 // A submission that was queued; freed when its last event calls back.
 struct Submission {
@@ -36,7 +54,8 @@ void CL_CALLBACK ended(cl_event, cl_int status, void* user) {
 
 class OpenClDriver : public Driver {
  public:
-  explicit OpenClDriver(const Found& found) : device_(std::make_unique<Device>()) {
+  OpenClDriver(const Found& found, const Options& options)
+      : device_(std::make_unique<Device>()), budget_(std::make_shared<Budget>(options.max_memory)) {
     device_->id = found.id;
     device_->caps = found.caps;
     device_->in_turn = found.in_turn;
@@ -58,7 +77,16 @@ class OpenClDriver : public Driver {
   const Caps& caps() const override { return device_->caps; }
 
   std::unique_ptr<Buffer> allocate(uint64_t bytes) override {
-    auto buffer = create(bytes, CL_MEM_READ_WRITE, nullptr);
+    check_size(caps(), bytes);
+    budget_->take(caps(), bytes);
+    std::unique_ptr<ClBuffer> buffer;
+    try {
+      buffer = create(bytes, CL_MEM_READ_WRITE, nullptr);
+    } catch (...) {
+      budget_->give(bytes);
+      throw;
+    }
+    buffer->charge(budget_);
     place(*buffer);
     return buffer;
   }
@@ -185,6 +213,7 @@ class OpenClDriver : public Driver {
 
   std::unique_ptr<Device> device_;
   std::unique_ptr<Programs> programs_;
+  std::shared_ptr<Budget> budget_;
 };
 
 std::vector<Caps> devices() {
@@ -194,12 +223,12 @@ std::vector<Caps> devices() {
 }
 
 std::unique_ptr<Driver> open(uint32_t index,
-                             const std::vector<std::pair<std::string, std::string>>& options) {
-  if (!options.empty()) misuse("[backend.opencl] has no option ", options.front().first);
+                             const std::vector<std::pair<std::string, std::string>>& list) {
+  const Options options = read_options(list);
   const auto found = find_devices();
   if (index >= found.size())
     sdk::unsupported("there is no OpenCL device ", index, ": ", found.size(), " are there");
-  return std::make_unique<OpenClDriver>(found[index]);
+  return std::make_unique<OpenClDriver>(found[index], options);
 }
 
 }  // namespace

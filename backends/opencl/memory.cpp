@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/opencl/memory.h"
 
+#include "backends/gpu_common/limits.h"
+
 namespace hrt::gpu::opencl {
+
+void Budget::take(const Caps& caps, uint64_t bytes) {
+  uint64_t used = used_;
+  do {
+    if (bytes > limit_ - used) out_of_memory(caps, bytes, used, limit_);
+  } while (!used_.compare_exchange_weak(used, used + bytes));
+}
 
 Mem part(const Span& span) {
   const cl_buffer_region region{span.offset, span.bytes};

@@ -2,14 +2,34 @@
 // Buffers, and the parts of them that kernels are given.
 #pragma once
 
+#include <atomic>
+#include <memory>
+
 #include "backends/gpu_common/driver.h"
 #include "backends/opencl/api.h"
 
 namespace hrt::gpu::opencl {
 
+// Bytes of a device's memory that are in use, and how many may be. Buffers keep it.
+class Budget {
+ public:
+  explicit Budget(uint64_t limit) : limit_(limit) {}
+  void take(const Caps& caps, uint64_t bytes);  // throws when there are not so many left
+  void give(uint64_t bytes) { used_ -= bytes; }
+
+ private:
+  const uint64_t limit_;
+  std::atomic<uint64_t> used_ = 0;
+};
+
 class ClBuffer : public Buffer {
  public:
   ClBuffer(Mem mem, uint64_t bytes) : mem_(std::move(mem)), bytes_(bytes) {}
+  ~ClBuffer() override {
+    if (budget_) budget_->give(bytes_);
+  }
+  // This buffer's bytes were taken from there, and go back to it.
+  void charge(std::shared_ptr<Budget> budget) { budget_ = std::move(budget); }
   uint64_t bytes() const override { return bytes_; }
   static cl_mem of(const Span& span) { return static_cast<ClBuffer*>(span.buffer)->mem_.get(); }
   cl_mem mem() const { return mem_.get(); }
@@ -17,6 +37,7 @@ class ClBuffer : public Buffer {
  private:
   Mem mem_;
   uint64_t bytes_;
+  std::shared_ptr<Budget> budget_;
 };
 
 // The span as an argument of a kernel. A sub-buffer, so that kernels need no offset, as in GLSL. The caller

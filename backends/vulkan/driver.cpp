@@ -9,6 +9,7 @@
 //     baseline    "on": nothing but Vulkan 1.1 and timeline semaphores is used, to find out whether a
 //     driver's
 //                 extension is to blame
+//     max_memory  bytes that are allocated of each of the device's heaps at most
 #include <algorithm>
 #include <optional>
 
@@ -27,6 +28,7 @@ struct Options {
   bool validation = false;
   bool baseline = false;
   std::string device;
+  uint64_t max_memory = UINT64_MAX;
 };
 
 bool on_or_off(const std::string& name, const std::string& value) {
@@ -44,8 +46,10 @@ Options read_options(const std::vector<std::pair<std::string, std::string>>& lis
       options.baseline = on_or_off(name, value);
     else if (name == "device")
       options.device = value;
+    else if (name == "max_memory")
+      options.max_memory = bytes_option(name, value);
     else
-      misuse("unknown option \"", name, "\": the vulkan driver has validation, baseline, device");
+      misuse("unknown option \"", name, "\": the vulkan driver has validation, baseline, device, max_memory");
   }
   return options;
 }
@@ -107,8 +111,8 @@ class VulkanDriver : public Driver {
   }
 
  public:
-  VulkanDriver(std::shared_ptr<Instance> instance, Physical physical)
-      : device_(std::move(instance), std::move(physical)) {}
+  VulkanDriver(std::shared_ptr<Instance> instance, Physical physical, const Options& options)
+      : device_(std::move(instance), std::move(physical)), memory_(device_, options.max_memory) {}
   ~VulkanDriver() override = default;
 
   const Caps& caps() const override { return device_.physical().caps; }
@@ -163,7 +167,7 @@ class VulkanDriver : public Driver {
 
   // In the order in which they are destroyed, from the last up.
   Device device_;
-  Memory memory_{device_};
+  Memory memory_;
   Pipelines pipelines_{device_};
   Queues queues_{device_};
   Clock clock_{device_, queues_};
@@ -203,7 +207,7 @@ std::unique_ptr<Driver> open(uint32_t index, const std::vector<std::pair<std::st
     sdk::unsupported("there is no Vulkan device number ", index, ": ", found.size(), " can be used",
                      options.device.empty() ? "" : " whose name contains \"", options.device,
                      options.device.empty() ? "" : "\"");
-  auto driver = std::make_unique<VulkanDriver>(instance, std::move(found[index]));
+  auto driver = std::make_unique<VulkanDriver>(instance, std::move(found[index]), options);
   instance->check_messages();
   return driver;
 }

@@ -49,16 +49,26 @@ void Block::give(uint64_t offset, uint64_t size) {
   free[offset] = size;
 }
 
-Memory::Memory(Device& device) : device_(device), used_(device.physical().memory.memoryHeapCount) {}
+Memory::Memory(Device& device, uint64_t most)
+    : device_(device), most_(most), used_(device.physical().memory.memoryHeapCount) {}
 
 Memory::~Memory() {
   while (!blocks_.empty()) remove_block(blocks_.front());
 }
 
+uint64_t Memory::limit(uint32_t type) const {
+  const VkPhysicalDeviceMemoryProperties& memory = device_.physical().memory;
+  return std::min<uint64_t>(most_, memory.memoryHeaps[memory.memoryTypes[type].heapIndex].size);
+}
+
+bool Memory::fits(uint32_t type, uint64_t bytes) const {
+  const uint64_t used = used_[device_.physical().memory.memoryTypes[type].heapIndex];
+  return used <= limit(type) && bytes <= limit(type) - used;
+}
+
 Block& Memory::add_block(uint32_t type, uint64_t bytes, void* host) {
   const VkPhysicalDeviceMemoryProperties& memory = device_.physical().memory;
   const uint32_t heap = memory.memoryTypes[type].heapIndex;
-  const uint64_t limit = memory.memoryHeaps[heap].size;
   VkMemoryAllocateInfo info{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
   info.allocationSize = bytes;
   info.memoryTypeIndex = type;
@@ -67,13 +77,11 @@ Block& Memory::add_block(uint32_t type, uint64_t bytes, void* host) {
   import.pHostPointer = host;
   if (host) info.pNext = &import;
   Block block;
-  const bool fits = host || (used_[heap] < limit && bytes <= limit - used_[heap]);
-  const VkResult result = fits ? device_.vk().AllocateMemory(device_.handle(), &info, nullptr, &block.memory)
-                               : VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  const VkResult result = host || fits(type, bytes)
+                              ? device_.vk().AllocateMemory(device_.handle(), &info, nullptr, &block.memory)
+                              : VK_ERROR_OUT_OF_DEVICE_MEMORY;
   if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY)
-    throw sdk::Error(HRT_ERROR_MEMORY,
-                     sdk::cat(device_.physical().caps.name, ": out of memory: ", bytes, " bytes are wanted, ",
-                              used_[heap], " of ", limit, " are in use by this device"));
+    out_of_memory(device_.physical().caps, bytes, used_[heap], limit(type));
   device_.check(result, "vkAllocateMemory");
   block.type = type;
   block.bytes = bytes;
@@ -159,7 +167,9 @@ void Memory::place(VulkanBuffer& buffer, const VkMemoryRequirements& needed, uin
       placed = true;
       break;
     }
-  if (!placed) take(add_block(type, needed.size > kBlock / 2 ? needed.size : kBlock, nullptr));
+  // Near the limit a buffer gets no more than it needs.
+  const bool shares = needed.size <= kBlock / 2 && fits(type, kBlock);
+  if (!placed) take(add_block(type, shares ? kBlock : needed.size, nullptr));
   const VkMemoryType& kind = device_.physical().memory.memoryTypes[type];
   buffer.cached = kind.propertyFlags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
   if (buffer.block->mapped) buffer.mapped = buffer.block->mapped + buffer.offset;

@@ -47,7 +47,8 @@ enum class Use { Data, Staging };
 
 class Memory {
  public:
-  explicit Memory(Device& device);
+  // most: bytes that are allocated of each heap; imported memory of the host is not counted.
+  explicit Memory(Device& device, uint64_t most = UINT64_MAX);
   ~Memory();
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
@@ -60,11 +61,14 @@ class Memory {
   std::unique_ptr<VulkanBuffer> make(uint64_t bytes, bool imported);
   uint32_t pick_type(uint32_t allowed, bool mapped, bool cached) const;
   void place(VulkanBuffer& buffer, const VkMemoryRequirements& needed, uint32_t type);
+  uint64_t limit(uint32_t type) const;
+  bool fits(uint32_t type, uint64_t bytes) const;
   Block& add_block(uint32_t type, uint64_t bytes, void* host);
   void remove_block(const Block& block);
   void release(VulkanBuffer& buffer);
 
   Device& device_;
+  const uint64_t most_;
   std::mutex mutex_;
   std::list<Block> blocks_;
   std::vector<uint64_t> used_;  // by heap
