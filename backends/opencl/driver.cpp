@@ -222,8 +222,7 @@ std::vector<Caps> devices() {
   return out;
 }
 
-std::unique_ptr<Driver> open(uint32_t index,
-                             const std::vector<std::pair<std::string, std::string>>& list) {
+std::unique_ptr<Driver> open(uint32_t index, const std::vector<std::pair<std::string, std::string>>& list) {
   const Options options = read_options(list);
   const auto found = find_devices();
   if (index >= found.size())

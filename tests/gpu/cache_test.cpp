@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled kernels that were damaged, or forged, in the cache: the answer is the same, and they are made anew.
+// Compiled kernels that were damaged, or forged, in the cache: the answer is the same, and they are made
+// anew.
 #include <sys/stat.h>
 
 #include <cstring>
@@ -147,8 +148,9 @@ TEST_P(KernelCache, BytesThatAreNoKernelAreRefusedByTheDriver) {
 
 TEST_P(KernelCache, AKernelThatWasCutShortIsRefusedByTheDriver) {
   if (GetParam() == std::string("opencl"))
-    GTEST_SKIP() << "PoCL 3.1 reads on behind the end of a binary that begins as one of its own: who may write "
-                    "the cache, checksums included, may have anything executed";
+    GTEST_SKIP()
+        << "PoCL 3.1 reads on behind the end of a binary that begins as one of its own: who may write "
+           "the cache, checksums included, may have anything executed";
   expect_rebuilt([](const Bytes& bytes) {
     const Parts parts = parts_of(bytes);
     return make_entry(parts.space, parts.key, std::span(parts.data).first(parts.data.size() / 2));

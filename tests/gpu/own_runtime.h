@@ -86,7 +86,8 @@ class OwnRuntime : public testing::TestWithParam<const char*> {
     EXPECT_EQ(floats_of(request.output(0)), y);
   }
   static bool is_used(const Session& session, const std::string& device) {
-    return std::ranges::any_of(session.placement(), [&](const Placement& row) { return row.device == device; });
+    return std::ranges::any_of(session.placement(),
+                               [&](const Placement& row) { return row.device == device; });
   }
 
   TemporaryFolder cache;
