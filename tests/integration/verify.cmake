@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs hrt-run verify on a group of conformance cases; skips, saying so, when the data or the device is not there.
 if(NOT IS_DIRECTORY ${DIR})
-  message("SKIP the conformance data is not at ${DIR}")
+  message("NOT RUN: the conformance data is not at ${DIR}")
   return()
 endif()
 execute_process(COMMAND ${HRT_RUN} devices --json RESULT_VARIABLE code OUTPUT_VARIABLE devices)
@@ -9,7 +9,7 @@ if(NOT code EQUAL 0)
   message(FATAL_ERROR "hrt-run devices ended with ${code}")
 endif()
 if(NOT devices MATCHES "\"${DEVICE}\"")
-  message("SKIP no ${DEVICE} device is here")
+  message("NOT RUN: no ${DEVICE} device is here")
   return()
 endif()
 execute_process(COMMAND ${HRT_RUN} verify ${DIR} -d ${DEVICE} --fallback allow --threads 2 --exclude ${EXCLUDE}
