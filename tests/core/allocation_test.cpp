@@ -1,80 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // A warm request allocates nothing: every malloc, calloc, realloc, aligned_alloc and operator new of the
-// process, plugins and scheduler included, comes through the functions below and is counted. Where one does
+// process, plugins and scheduler included, is counted. Where one does
 // allocate, the test prints the stack.
-#include <execinfo.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 
 #include "core/execute/session.h"
+#include "tests/core/allocations.h"
 #include "tests/core/builder.h"
-
-// The allocator of glibc, behind the functions that are replaced here.
-// NOLINTBEGIN(bugprone-reserved-identifier)
-extern "C" {
-void* __libc_malloc(size_t bytes);
-void* __libc_calloc(size_t count, size_t bytes);
-void* __libc_realloc(void* old, size_t bytes);
-void* __libc_memalign(size_t alignment, size_t bytes);
-}
-// NOLINTEND(bugprone-reserved-identifier)
-
-namespace {
-
-std::atomic<bool> g_counting{false};
-std::atomic<bool> g_printing{true};
-std::atomic<uint64_t> g_count{0};
-
-void count() {
-  if (!g_counting.load(std::memory_order_relaxed)) return;
-  if (g_count.fetch_add(1) >= 3 || !g_printing) return;  // the first few say enough
-  g_counting = false;                                    // the report may allocate
-  void* frames[40];
-  const int depth = ::backtrace(frames, 40);
-  ::backtrace_symbols_fd(frames, depth, STDERR_FILENO);
-  constexpr char kEnd[] = "----\n";
-  (void)!::write(STDERR_FILENO, kEnd, sizeof(kEnd) - 1);
-  g_counting = true;
-}
-
-}  // namespace
-
-#define HRT_INTERPOSE extern "C" __attribute__((visibility("default")))
-
-HRT_INTERPOSE void* malloc(size_t bytes) {
-  count();
-  return __libc_malloc(bytes);
-}
-HRT_INTERPOSE void* calloc(size_t number, size_t bytes) {
-  count();
-  return __libc_calloc(number, bytes);
-}
-HRT_INTERPOSE void* realloc(void* old, size_t bytes) {
-  count();
-  return __libc_realloc(old, bytes);
-}
-HRT_INTERPOSE void* aligned_alloc(size_t alignment, size_t bytes) {
-  count();
-  return __libc_memalign(alignment, bytes);
-}
-HRT_INTERPOSE void* memalign(size_t alignment, size_t bytes) {
-  count();
-  return __libc_memalign(alignment, bytes);
-}
-HRT_INTERPOSE int posix_memalign(void** out, size_t alignment, size_t bytes) {
-  count();
-  *out = __libc_memalign(alignment, bytes);
-  return *out ? 0 : ENOMEM;
-}
 
 namespace hrt {
 namespace {
 
+using test::allocations_of;
 using test::runtime;
 
 ValuePtr picture(int64_t batch, const Type& type) {
@@ -86,19 +23,11 @@ ValuePtr picture(int64_t batch, const Type& type) {
   return make_value(std::move(t));
 }
 
-uint64_t allocations_of(auto&& f) {
-  g_count = 0;
-  g_counting = true;
-  f();
-  g_counting = false;
-  return g_count;
-}
-
 TEST(Allocations, AreCounted) {
-  g_printing = false;
+  test::print_allocations(false);
   EXPECT_GE(allocations_of([] { delete new std::string(100, 'x'); }), 1u);
   EXPECT_GE(allocations_of([] { allocate_bytes(64); }), 1u);
-  g_printing = true;
+  test::print_allocations(true);
 }
 
 SessionOptions on_cpu(unsigned threads) {
@@ -154,9 +83,9 @@ TEST(Allocations, LoopsOverGrowingValuesMakeNoPlansWhenWarm) {
   const auto request = session.make_request();
   request->set_input(0, test::floats({1}, {1}));
   for (int i = 0; i < 3; ++i) request->run();
-  g_printing = false;
+  test::print_allocations(false);
   EXPECT_LT(allocations_of([&] { request->run(); }), 60u * 30);
-  g_printing = true;
+  test::print_allocations(true);
   EXPECT_EQ(request->output(0)->tensor.dims(), Dims{61});
 }
 
