@@ -221,7 +221,7 @@ void Context::check_faults() {
 }
 
 void Context::bind(std::span<const Span> inputs, std::span<const Span> outputs) {
-  const auto span = [&](const Place& p) -> Span {
+  const auto whole = [&](const Place& p) -> Span {
     switch (p.kind) {
       case Place::kInput: return inputs[p.at];
       case Place::kOutput: return outputs[p.at];
@@ -230,6 +230,10 @@ void Context::bind(std::span<const Span> inputs, std::span<const Span> outputs) 
       case Place::kFixed: break;
     }
     return p.fixed;
+  };
+  const auto span = [&](const Place& p) -> Span {
+    const Span s = whole(p);
+    return p.part ? Span{s.buffer, s.offset + p.from, p.bytes} : s;
   };
   dispatches_.clear();
   for (const Prepared::Item& item : prepared_.items) {

@@ -71,6 +71,8 @@ struct Place {
   size_t at = 0;  // kInput, kOutput: index; kWorkspace, kFault: offset
   Span fixed;     // kFixed
   uint64_t bytes = 0;
+  bool part = false;  // only `bytes` of that, from `from` on
+  uint64_t from = 0;
 };
 
 struct Prepared {

@@ -29,6 +29,15 @@ inline uint64_t bytes_option(const std::string& name, const std::string& value) 
                                               used, " of ", limit, " are in use by this device"));
 }
 
+// Option max_span: the device as one whose kernels reach no more than so many bytes of a tensor at once.
+inline void limit_span(Caps& caps, uint64_t bytes) {
+  constexpr uint64_t kLeast = 16384;
+  if (bytes < kLeast || bytes > caps.max_span_bytes)
+    misuse("option max_span = ", bytes, ": ", caps.name, " takes ", kLeast, " to ", caps.max_span_bytes,
+           " bytes");
+  caps.max_span_bytes = bytes;
+}
+
 inline void check_size(const Caps& caps, uint64_t bytes) {
   if (bytes == 0) misuse("a buffer of 0 bytes");
   if (bytes > caps.max_buffer_bytes)

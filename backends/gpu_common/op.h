@@ -69,6 +69,10 @@ class Emit {
   virtual const std::vector<Operand>& out() const = 0;
   virtual Ref in_ref(size_t i) = 0;  // uploads what is known and was not there yet
   virtual Ref out_ref(size_t i) = 0;
+  virtual uint64_t bytes(Ref r) const = 0;
+  // So many bytes of r from offset on, a multiple of Caps::alignment: what kernels are bound to where they
+  // cannot reach all of it (ops/pieces.h).
+  virtual Ref part(Ref r, uint64_t offset, uint64_t bytes) = 0;
   virtual Ref scratch(uint64_t bytes) = 0;                 // lives during this node
   virtual Ref data(const void* data, uint64_t bytes) = 0;  // a table for this node and these shapes
   virtual Ref weight(size_t i) = 0;                        // i-th that Uploads::weight was given
@@ -79,6 +83,7 @@ class Emit {
   virtual void dispatch(Call call) = 0;
   // Which of several ways to compute this node is fastest here: measured once per device and key, and kept
   // (tune.h). Without tuning, and without a kept result, the first. Each candidate emits all its dispatches.
+  // One that the device refuses for these shapes (HRT_ERROR_UNSUPPORTED) leaves the others.
   using Way = std::function<void(Emit&)>;
   virtual void fastest(const std::string& key, std::span<const Way> ways) = 0;
 

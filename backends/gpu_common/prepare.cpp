@@ -52,6 +52,18 @@ class Planner : public Emit {
   const std::vector<Operand>& out() const override { return out_; }
   Ref in_ref(size_t i) override { return store(node_->in[i]); }
   Ref out_ref(size_t i) override { return store_of_[node_->out[i]]; }
+  uint64_t bytes(Ref r) const override { return stores_[r].place.bytes; }
+  Ref part(Ref r, uint64_t offset, uint64_t bytes) override {
+    const Place& p = stores_[r].place;
+    require(offset % caps().alignment == 0 && offset <= p.bytes && bytes <= p.bytes - offset, "no part of ",
+            p.bytes, " bytes: ", bytes, " at ", offset);
+    Place place;
+    place.bytes = bytes;
+    place.from = p.from + offset;
+    const Ref whole = whole_of(r), made = add_store(place);
+    stores_[made].whole = whole;
+    return made;
+  }
   Ref scratch(uint64_t bytes) override { return add_workspace(bytes); }
   Ref weight(size_t i) override { return add_fixed(node_->weights[i]); }
 
@@ -71,7 +83,7 @@ class Planner : public Emit {
   void dispatch(Call call) override {
     if (call.threads[0] <= 0 || call.threads[1] <= 0 || call.threads[2] <= 0) return;
     if (call.writes == 0) fail("kernel ", call.kernel, " writes nothing");
-    add_item(std::move(call), node_->id);
+    add_item(std::move(call));
   }
 
   void fastest(const std::string& key, std::span<const Way> ways) override {
@@ -79,7 +91,17 @@ class Planner : public Emit {
     const size_t chosen =
         executable_.device().tuner->choose(cat(node_->name.substr(0, node_->name.find(' ')), " ", key),
                                            ways.size(), [&](size_t i) { return measure(ways[i]); });
-    ways[chosen](*this);
+    for (size_t i = 0; i < ways.size(); ++i) {
+      // The one that was chosen, then the others in their order.
+      const size_t way = i == 0 ? chosen : (i <= chosen ? i - 1 : i);
+      const Mark before = mark();
+      try {
+        return ways[way](*this);
+      } catch (const sdk::Error& e) {
+        if (e.code() != HRT_ERROR_UNSUPPORTED || i + 1 == ways.size()) throw;
+        forget(before);
+      }
+    }
   }
 
  private:
@@ -87,7 +109,18 @@ class Planner : public Emit {
     Place place;
     uint32_t first, last;       // nodes
     uint32_t share = HRT_NONE;  // the store that this one may be written over
+    uint32_t whole = HRT_NONE;  // the store that this one is a part of
   };
+  Ref whole_of(Ref r) const { return stores_[r].whole == HRT_NONE ? r : stores_[r].whole; }
+  Place place_of(Ref r) const {
+    const Store& s = stores_[r];
+    if (s.whole == HRT_NONE) return s.place;
+    Place p = stores_[s.whole].place;
+    p.part = true;
+    p.from = s.place.from;
+    p.bytes = s.place.bytes;
+    return p;
+  }
 
   const hrt_type& type(uint32_t value) const {
     const hrt_type* t = value < shapes_.value_limit ? shapes_.types[value] : nullptr;
@@ -120,7 +153,7 @@ class Planner : public Emit {
     return add_store({Place::kWorkspace, 0, {}, std::max<uint64_t>(bytes, 1)});
   }
   uint32_t add_fixed(const Span& span) { return add_store({Place::kFixed, 0, span, span.bytes}); }
-  void use(uint32_t s) { stores_[s].last = step_; }
+  void use(uint32_t s) { stores_[whole_of(s)].last = step_; }
 
   // The store of a value; one that no node makes is uploaded.
   uint32_t store(uint32_t value) {
@@ -187,7 +220,8 @@ class Planner : public Emit {
       return;
     }
     ++step_;
-    add_copy(o, s, add_store(place));
+    const int64_t n = o.count();
+    copy_box(*this, s, add_store(place), o.dtype, {{n}, {1}, {1}});
   }
 
   // Memory that another store takes over or came from: it must stay in the workspace.
@@ -195,20 +229,31 @@ class Planner : public Emit {
     return std::ranges::any_of(stores_, [&](const Store& other) { return other.share == s; });
   }
 
-  void add_copy(const Operand& o, uint32_t from, uint32_t to) {
-    const Executable::CompiledNode* last =
-        executable_.nodes().empty() ? nullptr : &executable_.nodes().back();
-    const int64_t n = o.count();
-    add_item(box_call(caps(), from, to, o.dtype, {{n}, {1}, {1}}), last ? last->id : HRT_NONE);
-  }
-
-  void add_item(Call call, uint32_t node) {
+  void add_item(Call call) {
     require(call.push.size() <= kPushWords, "kernel ", call.kernel, " wants ", call.push.size(),
             " push words");
-    Prepared::Item item{pipeline_of(call), {}, call.writes, call.push, groups_of(call), node};
-    for (const Ref r : call.buffers) use(r);
+    for (const Ref r : call.buffers) {
+      if (bytes(r) > caps().max_span_bytes)
+        unsupported(described(r), " of ", bytes(r), " bytes: kernels of ", caps().name, " reach ",
+                    caps().max_span_bytes, " at once");
+      use(r);
+    }
+    Prepared::Item item{pipeline_of(call), {},  call.writes, call.push, groups_of(call),
+                        node_ ? node_->id : HRT_NONE};
     prepared_.items.push_back(std::move(item));
     refs_.push_back(std::move(call.buffers));
+  }
+
+  std::string described(Ref r) const {
+    const auto place = [&](const std::vector<uint32_t>& values) {
+      return size_t(std::ranges::find_if(
+                        values, [&](uint32_t v) { return v != HRT_NONE && store_of_[v] == whole_of(r); }) -
+                    values.begin());
+    };
+    if (!node_) return "a tensor";
+    if (const size_t i = place(node_->in); i < node_->in.size()) return cat("input ", i);
+    if (const size_t i = place(node_->out); i < node_->out.size()) return cat("output ", i);
+    return "an intermediate tensor";
   }
 
   const Pipeline* pipeline_of(const Call& call) const {
@@ -233,24 +278,33 @@ class Planner : public Emit {
     return {uint32_t(groups[0]), uint32_t(groups[1]), uint32_t(groups[2])};
   }
 
+  // How far the plan has come, and the way back.
+  struct Mark {
+    size_t items, stores, tables, faults;
+  };
+  Mark mark() const {
+    return {prepared_.items.size(), stores_.size(), prepared_.tables.size(), prepared_.faults.size()};
+  }
+  void forget(const Mark& since) {
+    prepared_.items.resize(since.items);
+    refs_.resize(since.items);
+    stores_.erase(stores_.begin() + ptrdiff_t(since.stores), stores_.end());
+    prepared_.tables.resize(since.tables);
+    prepared_.faults.resize(since.faults);
+    for (uint32_t& s : store_of_)
+      if (s != HRT_NONE && s >= since.stores) s = HRT_NONE;
+  }
+
   // The time of one way, on memory of its own; nothing of it stays in the plan.
   uint64_t measure(const Way& way) {
-    const size_t items = prepared_.items.size(), stores = stores_.size(), tables = prepared_.tables.size(),
-                 faults = prepared_.faults.size();
-    const auto forget = [&] {
-      prepared_.items.resize(items);
-      refs_.resize(items);
-      stores_.erase(stores_.begin() + ptrdiff_t(stores), stores_.end());
-      prepared_.tables.resize(tables);
-      prepared_.faults.resize(faults);
-    };
+    const Mark before = mark();
     try {
       way(*this);
-      const uint64_t ns = time_of(items);
-      forget();
+      const uint64_t ns = time_of(before.items);
+      forget(before);
       return ns;
     } catch (...) {
-      forget();
+      forget(before);
       throw;
     }
   }
@@ -265,14 +319,14 @@ class Planner : public Emit {
       d.push = item.push;
       d.groups = item.groups;
       for (const Ref r : refs_[i]) {
-        const Place& p = stores_[r].place;
+        const Place p = place_of(r);
         if (p.kind == Place::kFixed) {
-          d.buffers.push_back(p.fixed);
+          d.buffers.push_back({p.fixed.buffer, p.fixed.offset + p.from, p.bytes});
           continue;
         }
-        auto& buffer = memory[r];
-        if (!buffer) buffer = driver_.allocate(std::max<uint64_t>(p.bytes, 1));
-        d.buffers.push_back({buffer.get(), 0, buffer->bytes()});
+        auto& buffer = memory[whole_of(r)];
+        if (!buffer) buffer = driver_.allocate(std::max<uint64_t>(bytes(whole_of(r)), 1));
+        d.buffers.push_back({buffer.get(), p.from, std::max<uint64_t>(p.bytes, 1)});
       }
     }
     const auto recording = driver_.record(dispatches, false);
@@ -294,7 +348,7 @@ class Planner : public Emit {
     std::vector<uint32_t> item_of(stores_.size(), HRT_NONE);
     for (size_t s = 0; s < stores_.size(); ++s) {
       const Store& store = stores_[s];
-      if (store.place.kind != Place::kWorkspace) continue;
+      if (store.place.kind != Place::kWorkspace || store.whole != HRT_NONE) continue;
       item_of[s] = uint32_t(items.size());
       uint32_t share = store.share == HRT_NONE ? HRT_NONE : item_of[store.share];
       items.push_back({store.place.bytes, store.first, store.last, share, 0});
@@ -304,13 +358,7 @@ class Planner : public Emit {
     for (size_t s = 0; s < stores_.size(); ++s)
       if (item_of[s] != HRT_NONE) stores_[s].place.at = items[item_of[s]].offset;
     for (size_t i = 0; i < refs_.size(); ++i) {
-      for (const Ref r : refs_[i]) {
-        const Place& p = stores_[r].place;
-        if (caps().max_span_bytes > 0 && p.bytes > caps().max_span_bytes)
-          unsupported("a tensor of ", p.bytes, " bytes: kernels of this device reach ",
-                      caps().max_span_bytes);
-        prepared_.items[i].buffers.push_back(p);
-      }
+      for (const Ref r : refs_[i]) prepared_.items[i].buffers.push_back(place_of(r));
     }
     if (caps().max_buffer_bytes > 0 && prepared_.workspace_bytes > caps().max_buffer_bytes)
       throw sdk::Error(HRT_ERROR_MEMORY,

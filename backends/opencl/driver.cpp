@@ -3,7 +3,10 @@
 //
 // Options of [backend.opencl]:
 //     max_memory  bytes that are allocated at most
+//     max_span    bytes that one binding of a kernel may reach, fewer than the device's own
 #include "backends/opencl/driver.h"
+
+#include <optional>
 
 #include "backends/gpu_common/backend.h"
 #include "backends/gpu_common/limits.h"
@@ -21,6 +24,7 @@ constexpr std::chrono::seconds kClosePatience{2};
 
 struct Options {
   uint64_t max_memory = UINT64_MAX;
+  std::optional<uint64_t> max_span;  // else the device's own
 };
 
 Options read_options(const std::vector<std::pair<std::string, std::string>>& list) {
@@ -28,8 +32,10 @@ Options read_options(const std::vector<std::pair<std::string, std::string>>& lis
   for (const auto& [name, value] : list) {
     if (name == "max_memory")
       options.max_memory = bytes_option(name, value);
+    else if (name == "max_span")
+      options.max_span = bytes_option(name, value);
     else
-      misuse("unknown option \"", name, "\": the opencl driver has max_memory");
+      misuse("unknown option \"", name, "\": the opencl driver has max_memory, max_span");
   }
   return options;
 }
@@ -224,9 +230,10 @@ std::vector<Caps> devices() {
 
 std::unique_ptr<Driver> open(uint32_t index, const std::vector<std::pair<std::string, std::string>>& list) {
   const Options options = read_options(list);
-  const auto found = find_devices();
+  auto found = find_devices();
   if (index >= found.size())
     sdk::unsupported("there is no OpenCL device ", index, ": ", found.size(), " are there");
+  if (options.max_span) limit_span(found[index].caps, *options.max_span);
   return std::make_unique<OpenClDriver>(found[index], options);
 }
 

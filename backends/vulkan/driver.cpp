@@ -7,9 +7,9 @@
 //     validation  "on": the Khronos validation layer watches; what it says makes the call fail
 //     device      only devices whose name contains this
 //     baseline    "on": nothing but Vulkan 1.1 and timeline semaphores is used, to find out whether a
-//     driver's
-//                 extension is to blame
+//                 driver's extension is to blame
 //     max_memory  bytes that are allocated of each of the device's heaps at most
+//     max_span    bytes that one binding of a kernel may reach, fewer than the device's own
 #include <algorithm>
 #include <optional>
 
@@ -29,6 +29,7 @@ struct Options {
   bool baseline = false;
   std::string device;
   uint64_t max_memory = UINT64_MAX;
+  std::optional<uint64_t> max_span;  // else the device's own
 };
 
 bool on_or_off(const std::string& name, const std::string& value) {
@@ -48,8 +49,11 @@ Options read_options(const std::vector<std::pair<std::string, std::string>>& lis
       options.device = value;
     else if (name == "max_memory")
       options.max_memory = bytes_option(name, value);
+    else if (name == "max_span")
+      options.max_span = bytes_option(name, value);
     else
-      misuse("unknown option \"", name, "\": the vulkan driver has validation, baseline, device, max_memory");
+      misuse("unknown option \"", name,
+             "\": the vulkan driver has validation, baseline, device, max_memory, max_span");
   }
   return options;
 }
@@ -207,6 +211,7 @@ std::unique_ptr<Driver> open(uint32_t index, const std::vector<std::pair<std::st
     sdk::unsupported("there is no Vulkan device number ", index, ": ", found.size(), " can be used",
                      options.device.empty() ? "" : " whose name contains \"", options.device,
                      options.device.empty() ? "" : "\"");
+  if (options.max_span) limit_span(found[index].caps, *options.max_span);
   auto driver = std::make_unique<VulkanDriver>(instance, std::move(found[index]), options);
   instance->check_messages();
   return driver;

@@ -24,15 +24,21 @@ class Direct : public Emit {
 
   Ref add(uint64_t bytes) {
     buffers_.push_back(driver_.allocate(bytes));
-    return Ref(buffers_.size() - 1);
+    spans_.push_back({buffers_.back().get(), 0, bytes});
+    return Ref(spans_.size() - 1);
   }
-  Span span(Ref r) { return {buffers_[r].get(), 0, buffers_[r]->bytes()}; }
+  Span span(Ref r) { return spans_[r]; }
 
   const Caps& caps() const override { return caps_; }
   const std::vector<Operand>& in() const override { return none_; }
   const std::vector<Operand>& out() const override { return none_; }
   Ref in_ref(size_t) override { return 0; }
   Ref out_ref(size_t) override { return 0; }
+  uint64_t bytes(Ref r) const override { return spans_[r].bytes; }
+  Ref part(Ref r, uint64_t offset, uint64_t bytes) override {
+    spans_.push_back({spans_[r].buffer, spans_[r].offset + offset, bytes});
+    return Ref(spans_.size() - 1);
+  }
   Ref scratch(uint64_t bytes) override { return add(bytes); }
   Ref data(const void* data, uint64_t bytes) override {
     const Ref r = add(bytes);
@@ -66,6 +72,7 @@ class Direct : public Emit {
   Caps caps_;
   std::vector<Operand> none_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
+  std::vector<Span> spans_;  // by Ref
 };
 
 struct Case {

@@ -22,7 +22,7 @@
 CONSTANT(3, RANK, 0)
 CONSTANT(4, OP, 1)
 CONSTANT(5, CHECKED, 0)
-PARAMS(WALK_PARAMS)
+PARAMS(WALK_PARAMS int first;)
 
 COMPUTE quotient(COMPUTE a, COMPUTE b) {
   if (b == TO_COMPUTE(0)) return TO_COMPUTE(0);
@@ -76,8 +76,8 @@ BODY
     WALK_OFFSETS(row, at, 2)
     WALK_INNER(i) {
       const COMPUTE b = LD(x1, at[1] + i * p.step[1]);
-      if (CHECKED != 0 && b == TO_COMPUTE(0)) ATOMIC_MIN(fault, 0, row * p.inner + i);
-      ST(y, row * p.inner + i, arith(LD(x0, at[0] + i * p.step[0]), b));
+      if (CHECKED != 0 && b == TO_COMPUTE(0)) ATOMIC_MIN(fault, 0, p.first + row * p.inner + i);
+      ST(y, WALK_TO(row, i), arith(LD(x0, at[0] + i * p.step[0]), b));
     }
   }
 }

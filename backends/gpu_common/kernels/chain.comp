@@ -79,7 +79,7 @@ BODY
       STEP(6, OP6, ARG6)
       STEP(7, OP7, ARG7)
 #endif
-      ST(y, row * p.inner + i, r);
+      ST(y, WALK_TO(row, i), r);
     }
   }
 }

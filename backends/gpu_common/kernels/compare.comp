@@ -39,7 +39,7 @@ BODY
     WALK_OFFSETS(row, at, 2)
     WALK_INNER(i) {
       const bool r = compared(LD(x0, at[0] + i * p.step[0]), LD(x1, at[1] + i * p.step[1]));
-      ST_U8(y, row * p.inner + i, r ? 1 : 0);
+      ST_U8(y, WALK_TO(row, i), r ? 1 : 0);
     }
   }
 }

@@ -28,7 +28,7 @@ BODY
     int at[5];
     WALK_OFFSETS(row, at, 2)
     WALK_INNER(i) {
-      ST(y, row * p.inner + i, mod_of(LD(x0, at[0] + i * p.step[0]), LD(x1, at[1] + i * p.step[1])));
+      ST(y, WALK_TO(row, i), mod_of(LD(x0, at[0] + i * p.step[0]), LD(x1, at[1] + i * p.step[1])));
     }
   }
 }

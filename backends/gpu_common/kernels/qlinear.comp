@@ -40,7 +40,7 @@ BODY
       }
       if (OP == QLINEAR_SIGMOID) v = 1.0f / (1.0f + exp(-v));
       if (OP == QLINEAR_LEAKY_RELU && v < 0.0f) v *= p.alpha;
-      INT_ST(y, row * p.inner + i, quantised(v / y_scale[0], zero, SIGNED));
+      INT_ST(y, WALK_TO(row, i), quantised(v / y_scale[0], zero, SIGNED));
     }
   }
 }

@@ -18,9 +18,9 @@ BODY
     WALK_OFFSETS(row, at, 3)
     WALK_INNER(i) {
       if (LD_I(condition, at[0] + i * p.step[0]) != 0) {
-        ST_RAW(y, row * p.inner + i, LD_RAW(a, at[1] + i * p.step[1]));
+        ST_RAW(y, WALK_TO(row, i), LD_RAW(a, at[1] + i * p.step[1]));
       } else {
-        ST_RAW(y, row * p.inner + i, LD_RAW(b, at[2] + i * p.step[2]));
+        ST_RAW(y, WALK_TO(row, i), LD_RAW(b, at[2] + i * p.step[2]));
       }
     }
   }

@@ -38,45 +38,40 @@ std::string chain_variant(hrt_dtype dtype, std::span<const ChainOp> ops) {
   return light && ops.size() <= kLightOps ? type + "_light" : type;
 }
 
-// What a dispatch starts from: an input, or the output of the dispatch before it.
-struct Start {
-  Ref ref;
-  const Dims* dims;
-};
-
-void dispatch_chain(Emit& e, const Start& start, std::span<const ChainOp> ops) {
-  const Ref y = e.out_ref(0);
-  std::vector<Dims> dims{*start.dims};
-  Call call;
-  call.kernel = "chain";
-  call.variant = chain_variant(e.out()[0].dtype, ops);
-  call.constants = {0, int32_t(ops.size())};
-  call.buffers = {start.ref};
-  std::array<int32_t, kChainOps> codes{}, args{};
-  std::array<uint32_t, kChainOps> a{}, b{};
+// start: an input, or the output of the dispatch before.
+void dispatch_chain(Emit& e, const WalkOperand& start, std::span<const ChainOp> ops) {
+  const WalkOperand y{e.out_ref(0), e.out()[0].dtype, e.out()[0].dims};
+  std::vector<WalkOperand> operands{start};
+  std::vector<int32_t> codes(kChainOps), args(kChainOps);
+  std::vector<uint32_t> a(kChainOps), b(kChainOps);
   for (size_t k = 0; k < ops.size(); ++k) {
     codes[k] = ops[k].op;
     a[k] = push_float(ops[k].a);
     b[k] = push_float(ops[k].b);
     if (ops[k].operand < 0) continue;
-    args[k] = int32_t(dims.size()) + (ops[k].swapped ? kSwapped : 0);
-    dims.push_back(e.in()[size_t(ops[k].operand)].dims);
-    call.buffers.push_back(e.in_ref(size_t(ops[k].operand)));
+    args[k] = int32_t(operands.size()) + (ops[k].swapped ? kSwapped : 0);
+    const auto i = size_t(ops[k].operand);
+    operands.push_back({e.in_ref(i), e.in()[i].dtype, e.in()[i].dims});
   }
-  call.buffers.resize(1 + kChainOperands, y);  // operands that are not there are not read
-  const Walk w = walk(e.caps(), e.out()[0].dims, dims);
-  call.constants[0] = w.rank;
-  call.constants.insert(call.constants.end(), codes.begin(), codes.end());
-  call.constants.insert(call.constants.end(), args.begin(), args.end());
-  call.buffers.push_back(y);
-  call.buffers.push_back(walk_table(e, w, y));
-  call.writes = 1u << (1 + kChainOperands);
-  call.push = w.push;
-  call.push.insert(call.push.end(), a.begin(), a.end());
-  call.push.insert(call.push.end(), b.begin(), b.end());
-  call.group = w.grid.group;
-  call.threads = w.grid.threads;
-  e.dispatch(std::move(call));
+  for (const Walk& w : walks(e, y, operands)) {
+    Call call;
+    call.kernel = "chain";
+    call.variant = chain_variant(y.dtype, ops);
+    call.constants = {w.rank, int32_t(ops.size())};
+    call.constants.insert(call.constants.end(), codes.begin(), codes.end());
+    call.constants.insert(call.constants.end(), args.begin(), args.end());
+    call.buffers = w.operands;
+    call.buffers.resize(1 + kChainOperands, w.out);  // operands that are not there are not read
+    call.buffers.push_back(w.out);
+    call.buffers.push_back(w.table);
+    call.writes = 1u << (1 + kChainOperands);
+    call.push = w.push;
+    call.push.insert(call.push.end(), a.begin(), a.end());
+    call.push.insert(call.push.end(), b.begin(), b.end());
+    call.group = w.grid.group;
+    call.threads = w.grid.threads;
+    e.dispatch(std::move(call));
+  }
 }
 
 // As many operations as one dispatch takes.
@@ -92,12 +87,12 @@ size_t piece(std::span<const ChainOp> ops) {
 void emit_chain(Emit& e, std::span<const ChainOp> ops) {
   const size_t from = ops.empty() ? 0 : size_t(ops.front().chained);
   if (e.out()[0].count() == 0) return;
-  Start start{e.in_ref(from), &e.in()[from].dims};
+  WalkOperand start{e.in_ref(from), e.in()[from].dtype, e.in()[from].dims};
   do {
     const size_t n = piece(ops);
     dispatch_chain(e, start, ops.first(n));
     ops = ops.subspan(n);
-    start = {e.out_ref(0), &e.out()[0].dims};
+    start = {e.out_ref(0), e.out()[0].dtype, e.out()[0].dims};
   } while (!ops.empty());
 }
 

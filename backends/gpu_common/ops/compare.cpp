@@ -8,6 +8,7 @@
 
 #include "backends/gpu_common/kernels/arith_ops.h"
 #include "backends/gpu_common/kernels/chain_ops.h"
+#include "backends/gpu_common/ops/cast.h"
 #include "backends/gpu_common/ops/chain.h"
 #include "backends/gpu_common/ops/walk.h"
 
@@ -28,24 +29,30 @@ std::string computable(hrt_dtype t, const Caps& caps) {
   return storable(t, caps);
 }
 
-// A dispatch of kernel over output 0 and the inputs named, with constants RANK and op.
-Call walk_call(Emit& e, const char* kernel, const char* variant, std::span<const Ref> inputs,
-               std::span<const Dims> dims, std::optional<int32_t> op) {
-  const Ref y = e.out_ref(0);
-  const Walk w = walk(e.caps(), e.out()[0].dims, dims);
+WalkOperand input(Emit& e, size_t i) { return {e.in_ref(i), e.in()[i].dtype, e.in()[i].dims}; }
+WalkOperand output(Emit& e) { return {e.out_ref(0), e.out()[0].dtype, e.out()[0].dims}; }
+
+// A dispatch of kernel, with constants RANK and op.
+Call walk_call(const Walk& w, const char* kernel, const char* variant, std::optional<int32_t> op) {
   Call call;
   call.kernel = kernel;
   call.variant = variant;
   call.constants = {w.rank};
   if (op) call.constants.push_back(*op);
-  call.buffers.assign(inputs.begin(), inputs.end());
+  call.buffers = w.operands;
   call.writes = 1u << call.buffers.size();
-  call.buffers.push_back(y);
-  call.buffers.push_back(walk_table(e, w, y));
+  call.buffers.push_back(w.out);
+  call.buffers.push_back(w.table);
   call.push = w.push;
   call.group = w.grid.group;
   call.threads = w.grid.threads;
   return call;
+}
+
+// Kernel over output 0 and these operands.
+void dispatch_walk(Emit& e, const char* kernel, const char* variant, std::span<const WalkOperand> operands,
+                   std::optional<int32_t> op) {
+  for (const Walk& w : walks(e, output(e), operands)) e.dispatch(walk_call(w, kernel, variant, op));
 }
 
 // ------------------------------------------------------------------------------------ arithmetic
@@ -96,27 +103,27 @@ bool has_zero(const Operand& known) {
 }
 
 // Kernel arith on two inputs. A divisor that may be zero is checked.
-void dispatch_arith(Emit& e, std::span<const Ref> inputs, std::span<const Dims> dims, int32_t op,
-                    const Operand* divisor) {
-  Call call = walk_call(e, "arith", type_variant(e.out()[0].dtype), inputs, dims, op);
+void dispatch_arith(Emit& e, const WalkOperand& a, const WalkOperand& b, int32_t op, const Operand* divisor) {
   const bool checked = divisor && (!divisor->known || has_zero(*divisor));
-  call.constants.push_back(checked);
-  call.buffers.push_back(checked ? e.fault("integer division by zero", "the output") : e.out_ref(0));
-  e.dispatch(std::move(call));
+  const std::array operands{a, b};
+  const Ref fault = checked ? e.fault("integer division by zero", "the output") : HRT_NONE;
+  for (const Walk& w : walks(e, output(e), operands)) {
+    Call call = walk_call(w, "arith", type_variant(e.out()[0].dtype), op);
+    call.constants.push_back(checked);
+    call.buffers.push_back(checked ? fault : w.out);
+    call.push.push_back(push_int(w.first));
+    e.dispatch(std::move(call));
+  }
 }
 
 // f(... f(f(x0, x1), x2) ...), or f(x0).
 void emit_arith(Emit& e, int32_t op) {
   const bool divides = op == ARITH_DIV || op == ARITH_REM || op == ARITH_MOD;
-  Ref r = e.in_ref(0);
-  const Dims* dims = &e.in()[0].dims;
+  WalkOperand r = input(e, 0);
   for (size_t i = 1; i < std::max<size_t>(e.in().size(), 2); ++i) {
     const size_t other = e.in().size() > 1 ? i : 0;
-    const std::array<Ref, 2> refs{r, e.in_ref(other)};
-    const std::array<Dims, 2> shapes{*dims, e.in()[other].dims};
-    dispatch_arith(e, refs, shapes, op, divides ? &e.in()[other] : nullptr);
-    r = e.out_ref(0);
-    dims = &e.out()[0].dims;
+    dispatch_arith(e, r, input(e, other), op, divides ? &e.in()[other] : nullptr);
+    r = output(e);
   }
 }
 
@@ -145,11 +152,9 @@ std::string mod_supports(const Node& node, const Caps& caps) {
 Compiled compile_mod(const Node& node, Uploads&) {
   Compiled c;
   c.emit = [op = node.i("fmod") != 0 ? ARITH_REM : ARITH_MOD](Emit& e) {
-    const Operand &a = e.in()[0], &b = e.in()[1];
-    if (a.dtype != HRT_FLOAT32 && a.dtype != HRT_FLOAT16) return emit_arith(e, op);
-    const std::array<Ref, 2> refs{e.in_ref(0), e.in_ref(1)};
-    const std::array<Dims, 2> dims{a.dims, b.dims};
-    e.dispatch(walk_call(e, "float_mod", type_variant(a.dtype), refs, dims, op));
+    const hrt_dtype type = e.in()[0].dtype;
+    if (type != HRT_FLOAT32 && type != HRT_FLOAT16) return emit_arith(e, op);
+    dispatch_walk(e, "float_mod", type_variant(type), std::array{input(e, 0), input(e, 1)}, op);
   };
   return c;
 }
@@ -168,13 +173,11 @@ Compiled compile_clip(const Node& node, Uploads&) {
 }
 
 void emit_clip_integers(Emit& e) {
-  Ref r = e.in_ref(0);
+  WalkOperand r = input(e, 0);
   for (const size_t i : {size_t{1}, size_t{2}}) {
     if (!e.has_in(i)) continue;
-    const std::array<Ref, 2> refs{r, e.in_ref(i)};
-    const std::array<Dims, 2> dims{e.in()[0].dims, e.in()[i].dims};
-    dispatch_arith(e, refs, dims, i == 1 ? ARITH_MAX : ARITH_MIN, nullptr);
-    r = e.out_ref(0);
+    dispatch_arith(e, r, input(e, i), i == 1 ? ARITH_MAX : ARITH_MIN, nullptr);
+    r = output(e);
   }
 }
 
@@ -233,9 +236,7 @@ Compiled compile_comparison(const Node& node, Uploads&) {
   Compiled c;
   c.emit = [op, swapped = row->swapped](Emit& e) {
     const size_t last = e.in().size() > 1 ? 1 : 0, a = swapped ? last : 0, b = last - a;
-    const std::array<Ref, 2> refs{e.in_ref(a), e.in_ref(b)};
-    const std::array<Dims, 2> dims{e.in()[a].dims, e.in()[b].dims};
-    e.dispatch(walk_call(e, "compare", type_variant(e.in()[0].dtype), refs, dims, op));
+    dispatch_walk(e, "compare", type_variant(e.in()[0].dtype), std::array{input(e, a), input(e, b)}, op);
   };
   return c;
 }
@@ -250,9 +251,8 @@ std::string where_supports(const Node& node, const Caps& caps) {
 Compiled compile_where(const Node&, Uploads&) {
   Compiled c;
   c.emit = [](Emit& e) {
-    const std::array<Ref, 3> refs{e.in_ref(0), e.in_ref(1), e.in_ref(2)};
-    const std::array<Dims, 3> dims{e.in()[0].dims, e.in()[1].dims, e.in()[2].dims};
-    e.dispatch(walk_call(e, "where", size_variant(e.out()[0].dtype), refs, dims, std::nullopt));
+    dispatch_walk(e, "where", size_variant(e.out()[0].dtype),
+                  std::array{input(e, 0), input(e, 1), input(e, 2)}, std::nullopt);
   };
   return c;
 }
@@ -267,18 +267,7 @@ std::string cast_supports(const Node& node, const Caps& caps) {
 Compiled compile_cast(const Node&, Uploads&) {
   Compiled c;
   c.emit = [](Emit& e) {
-    const hrt_dtype to = e.out()[0].dtype;
-    const int64_t n = e.out()[0].count();
-    constexpr int64_t kPerThread = 4;
-    Call call;
-    call.kernel = cat("cast_", to == HRT_BOOL ? "bool" : type_variant(to));
-    call.variant = type_variant(e.in()[0].dtype);
-    call.buffers = {e.in_ref(0), e.out_ref(0)};
-    call.writes = 2;
-    call.push = {push_int(n)};
-    call.threads = {ceil_div(n, kPerThread), 1, 1};
-    call.linear = true;
-    e.dispatch(std::move(call));
+    cast_into(e, e.in_ref(0), e.in()[0].dtype, e.out_ref(0), e.out()[0].dtype, e.out()[0].count());
   };
   return c;
 }

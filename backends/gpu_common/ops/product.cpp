@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "backends/gpu_common/ops/pieces.h"
 #include "backends/gpu_common/ops/stack.h"
 #include "backends/gpu_common/ops/turns.h"
 
@@ -39,6 +40,7 @@ const PanelKernel* panel_kernel(const Caps& caps) {
 }
 
 int64_t count_of(const Batch& dims) { return dims[0] * dims[1] * dims[2]; }
+int64_t y_row(const Product& p) { return p.y_row ? p.y_row : p.n; }
 
 void push_ints(Call& call, std::initializer_list<int64_t> values) {
   for (const int64_t v : values) call.push.push_back(push_int(v));
@@ -46,7 +48,7 @@ void push_ints(Call& call, std::initializer_list<int64_t> values) {
 
 // The indices of kernels must not overflow.
 void check_reach(const Product& p) {
-  push_int(sdk::element_count(Dims{count_of(p.dims), p.m, p.n}));
+  push_int(sdk::element_count(Dims{count_of(p.dims), p.m, y_row(p)}));
   push_int(sdk::element_count(Dims{count_of(p.dims), p.m, p.k}));
   push_int(sdk::element_count(Dims{count_of(p.dims), p.k, p.n}));
 }
@@ -88,7 +90,7 @@ bool in_rows(const Product& p, const Caps& caps) {
 int bias_kind(const Product& p) {
   if (p.c->row == 0 && (p.c->col == 1 || p.n == 1)) return 2;
   if (p.c->col == 0 && (p.c->row == 1 || p.m == 1)) return 1;
-  return p.c->row == p.n && p.c->col == 1 && count_of(p.dims) == 1 && !p.residual ? 3 : 0;
+  return p.c->row == y_row(p) && p.c->col == 1 && count_of(p.dims) == 1 && !p.residual ? 3 : 0;
 }
 
 bool panels_add(const Product& p) { return !p.c || (p.beta == 1 && bias_kind(p) != 0); }
@@ -104,6 +106,7 @@ Call strided_call(const Product& p, const char* kernel) {
                    p.dims[2]});
   for (const Strided* s : {&p.a, &p.b, &c}) push_ints(call, {s->batch[0], s->batch[1], s->batch[2]});
   for (const float f : {p.alpha, p.beta, p.e.a, p.e.b}) call.push.push_back(push_float(f));
+  call.push.push_back(push_int(y_row(p)));
   call.buffers = {p.a.ref, p.b.ref, p.c ? c.ref : p.a.ref, p.y};
   call.writes = 8;
   return call;
@@ -249,7 +252,8 @@ void emit_panels(Emit& emit, const Product& p) {
   const std::optional<Ref> residual = kind == 3 ? p.c->ref : p.residual;
   const bool bias = kind == 1 || kind == 2;
   const Epilogue e = clipped(p.e);
-  const bool whole = &kernel == &kLaneKernel && p.dtype == HRT_FLOAT32 && p.n % kernel.vector == 0;
+  const bool whole = &kernel == &kLaneKernel && p.dtype == HRT_FLOAT32 && p.n % kernel.vector == 0 &&
+                     y_row(p) % kernel.vector == 0;
   Call call;
   call.kernel = kernel.name;
   call.variant = whole ? "f32v4" : type_variant(p.dtype);
@@ -259,7 +263,7 @@ void emit_panels(Emit& emit, const Product& p) {
   for (const Batch& s : {a.strides, b.strides, bias ? p.c->batch : Batch{}})
     push_ints(call, {s[0], s[1], s[2]});
   for (const float f : {p.alpha, e.a, e.b}) call.push.push_back(push_float(f));
-  push_ints(call, {bias ? kind : 0, residual ? 1 : 0});
+  push_ints(call, {bias ? kind : 0, residual ? 1 : 0, y_row(p)});
   call.buffers = {a_ref, b_ref, bias ? p.c->ref : a_ref, residual.value_or(a_ref), p.y};
   call.writes = 16;
   call.group = {kernel.group, 1, 1};
@@ -294,7 +298,9 @@ void set_image_tiles(Call& call, int tile_rows, int64_t rows, int64_t columns, i
   call.threads = {ceil_div(columns, kTexel), ceil_div(rows, tile_rows), count};
 }
 
-void emit_product(Emit& emit, const Product& p) {
+namespace {
+
+void emit_block(Emit& emit, const Product& p) {
   check_reach(p);
   if (p.packed_a || p.packed_b) {
     require(panels_add(p), "an operand was packed for a kernel that cannot add this");
@@ -305,6 +311,75 @@ void emit_product(Emit& emit, const Product& p) {
                         p.a.col == 1 ? "rows" : "columns", " and ", p.b.col == 1 ? "rows" : "columns",
                         p.c ? " and c" : ""),
                ways);
+}
+
+// The coordinates of a product: three of the batch, then rows, columns, and what is summed over.
+enum : uint8_t { kRow = 3, kColumn, kDepth, kCoordinates };
+
+Walked walked(const Strided& s, hrt_dtype dtype, int64_t row, int64_t column, int64_t depth) {
+  return {s.ref, dtype_bytes(dtype), {s.batch[0], s.batch[1], s.batch[2], row, column, depth}};
+}
+
+Walked walked_y(const Product& p) {
+  const int64_t row = y_row(p), matrix = p.m * row;
+  const Batch batch{p.dims[1] * p.dims[2] * matrix, p.dims[2] * matrix, matrix};
+  return walked({p.y, row, 1, batch}, p.dtype, row, 1, 0);
+}
+
+// Whether the results of a block lie as kernels write them, one matrix behind another.
+bool lies_in_order(const Piece& block, const Walked& y) {
+  int64_t matrix = block.dims[kRow] * y.strides[kRow];
+  for (size_t d = kRow; d-- > 0;) {
+    if (block.dims[d] > 1 && y.strides[d] != matrix) return false;
+    matrix *= block.dims[d];
+  }
+  return true;
+}
+
+// What a block's tensor is bound to.
+Ref bound(Emit& emit, const Piece& block, size_t i, const Walked& t) {
+  int64_t first = 0;
+  for (size_t d = 0; d < kCoordinates; ++d) first += block.at[d] * t.strides[d];
+  const Window& w = block.windows[i];
+  return from_element(emit, w.ref, t.element_bytes, first - w.first);
+}
+
+}  // namespace
+
+void emit_product(Emit& emit, const Product& p) {
+  // The operands that may be over the limit, and where a block's go.
+  Product block = p;
+  std::vector<Walked> tensors{walked_y(p)};
+  std::vector<Ref*> refs{&block.y};
+  const size_t copied = has_panels(emit.caps()) ? sizeof(float) : 0;
+  if (!p.packed_a) {
+    tensors.push_back(walked(p.a, p.dtype, p.a.row, 0, p.a.col));
+    tensors.back().copied_bytes = copied;
+    refs.push_back(&block.a.ref);
+  }
+  if (!p.packed_b) {
+    tensors.push_back(walked(p.b, p.dtype, 0, p.b.col, p.b.row));
+    tensors.back().copied_bytes = in_rows(p, emit.caps()) ? 0 : copied;
+    refs.push_back(&block.b.ref);
+  }
+  if (p.c) {
+    tensors.push_back(walked(*p.c, p.dtype, p.c->row, p.c->col, 0));
+    refs.push_back(&block.c->ref);
+  }
+  const Dims box{p.dims[0], p.dims[1], p.dims[2], p.m, p.n, p.k};
+  const std::vector<Piece> blocks = pieces_of(emit, box, tensors, false);
+  if (blocks.size() <= 1) return emit_block(emit, p);
+  block.y_row = y_row(p);
+  for (const Piece& b : blocks) {
+    if (b.dims[kDepth] != p.k || !lies_in_order(b, tensors[0]))
+      unsupported("a product of ", p.m, " x ", p.n, " x ", p.k, ": kernels of ", emit.caps().name, " reach ",
+                  emit.caps().max_span_bytes, " bytes at once");
+    block.dims = {b.dims[0], b.dims[1], b.dims[2]};
+    block.m = b.dims[kRow];
+    block.n = b.dims[kColumn];
+    for (size_t i = 0; i < tensors.size(); ++i) *refs[i] = bound(emit, b, i, tensors[i]);
+    emit_block(emit, block);
+  }
 }
 
 std::vector<float> pack_panels(const HostMatrices& from, int rows) {

@@ -29,6 +29,7 @@ struct Product {
   Epilogue e;
   std::optional<Ref> residual;  // lies as y does; emit_panels only
   Ref y = 0;
+  int64_t y_row = 0;  // from row to row of y; 0: n
   hrt_dtype dtype = HRT_FLOAT32;
   // Operands packed beforehand for emit_panels, as pack_panels and pack_columns do, whose strides are then of
   // matrices: batch counts packed matrices.
@@ -37,7 +38,8 @@ struct Product {
   int64_t columns_packed = 0;  // of rows of packed_b
 };
 
-// By the fastest of the ways that this device has.
+// By the fastest of the ways that this device has. Where tensors are longer than kernels reach it is computed in
+// blocks of matrices, rows and columns.
 void emit_product(Emit& emit, const Product& product);
 
 // The way for processors in disguise, on packed operands (gemm_lanes.comp, gemm_vectors.comp).

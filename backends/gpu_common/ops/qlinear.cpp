@@ -43,33 +43,38 @@ struct Operands {
 };
 
 void dispatch(Emit& emit, const Operands& o) {
-  const Walk w = walk(emit.caps(), o.y_dims, o.dims);
-  const auto bound = [&](Ref ref) { return ref != HRT_NONE ? ref : o.a; };
-  Call call;
-  call.kernel = "qlinear";
-  call.constants = {w.rank,
-                    o.op,
-                    is_signed(o.dtype),
-                    o.of_a.zero != HRT_NONE,
-                    o.of_b.zero != HRT_NONE,
-                    o.of_y.zero != HRT_NONE};
-  call.buffers = {o.a,
-                  bound(o.b),
-                  bound(o.condition),
-                  o.of_a.scale,
-                  bound(o.of_a.zero),
-                  bound(o.of_b.scale),
-                  bound(o.of_b.zero),
-                  o.of_y.scale,
-                  bound(o.of_y.zero),
-                  o.y,
-                  walk_table(emit, w, o.a)};
-  call.writes = 1u << 9;
-  call.push = w.push;
-  call.push.push_back(push_float(o.alpha));
-  call.group = w.grid.group;
-  call.threads = w.grid.threads;
-  emit.dispatch(std::move(call));
+  const auto bound = [&](Ref ref, Ref unread) { return ref != HRT_NONE ? ref : unread; };
+  const std::array operands{WalkOperand{o.a, o.dtype, o.dims[0]},
+                            WalkOperand{bound(o.b, o.a), o.dtype, o.dims[1]},
+                            WalkOperand{bound(o.condition, o.a), HRT_BOOL, o.dims[2]}};
+  for (const Walk& w : walks(emit, {o.y, o.dtype, o.y_dims}, operands)) {
+    const Ref a = w.operands[0];
+    Call call;
+    call.kernel = "qlinear";
+    call.constants = {w.rank,
+                      o.op,
+                      is_signed(o.dtype),
+                      o.of_a.zero != HRT_NONE,
+                      o.of_b.zero != HRT_NONE,
+                      o.of_y.zero != HRT_NONE};
+    call.buffers = {a,
+                    w.operands[1],
+                    w.operands[2],
+                    o.of_a.scale,
+                    bound(o.of_a.zero, a),
+                    bound(o.of_b.scale, a),
+                    bound(o.of_b.zero, a),
+                    o.of_y.scale,
+                    bound(o.of_y.zero, a),
+                    w.out,
+                    w.table};
+    call.writes = 1u << 9;
+    call.push = w.push;
+    call.push.push_back(push_float(o.alpha));
+    call.group = w.grid.group;
+    call.threads = w.grid.threads;
+    emit.dispatch(std::move(call));
+  }
 }
 
 std::string supports(const Node& node, const Caps& caps) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/gpu_common/ops/strided.h"
 
+#include "backends/gpu_common/ops/pieces.h"
 #include "backends/gpu_common/ops/walk.h"
 
 namespace hrt::gpu {
@@ -8,6 +9,32 @@ namespace hrt::gpu {
 namespace {
 
 constexpr size_t kOuterDims = 8;  // of kernels/strided.comp
+
+// m: merged.
+Call box_call(const Caps& caps, Ref x, Ref y, const char* variant, const Box& m) {
+  const size_t outer = m.dims.size() - 1;
+  const int64_t rows = sdk::element_count(std::span(m.dims).first(outer));
+  Call call;
+  call.kernel = "strided";
+  call.variant = variant;
+  call.constants = {int32_t(outer)};
+  call.buffers = {x, y};
+  call.writes = 2;
+  call.push = {push_int(m.dims.back()), push_int(rows),        push_int(m.from),
+               push_int(m.to),          push_int(m.xs.back()), push_int(m.ys.back())};
+  for (const Dims* list : {&m.dims, &m.xs, &m.ys})
+    for (size_t d = 0; d < kOuterDims; ++d) call.push.push_back(d < outer ? push_int((*list)[d]) : 0);
+  const Grid g = grid(caps, m.dims.back(), rows);
+  call.group = g.group;
+  call.threads = g.threads;
+  return call;
+}
+
+int64_t offset_of(std::span<const int64_t> at, std::span<const int64_t> strides) {
+  int64_t offset = 0;
+  for (size_t d = 0; d < at.size(); ++d) offset += at[d] * strides[d];
+  return offset;
+}
 
 }  // namespace
 
@@ -30,46 +57,40 @@ Box merged(const Box& box) {
   return m;
 }
 
-Call box_call(const Caps& caps, Ref x, Ref y, hrt_dtype dtype, const Box& box) {
+void copy_box(Emit& e, Ref x, Ref y, hrt_dtype dtype, const Box& box) {
+  if (sdk::element_count(box.dims) == 0) return;
   const Box m = merged(box);
-  const size_t outer = m.dims.size() - 1;
-  if (outer > kOuterDims) unsupported("moving elements over ", outer + 1, " dims, kernels have 9");
-  const int64_t rows = sdk::element_count(std::span(m.dims).first(outer));
+  if (m.dims.size() > kOuterDims + 1)
+    unsupported("moving elements over ", m.dims.size(), " dims, kernels have ", kOuterDims + 1);
   const char* variant = size_variant(dtype);
   require(variant != nullptr, "dtype ", dtype_name(dtype));
-  Call call;
-  call.kernel = "strided";
-  call.variant = variant;
-  call.constants = {int32_t(outer)};
-  call.buffers = {x, y};
-  call.writes = 2;
-  call.push = {push_int(m.dims.back()), push_int(rows),        push_int(m.from),
-               push_int(m.to),          push_int(m.xs.back()), push_int(m.ys.back())};
-  for (const Dims* list : {&m.dims, &m.xs, &m.ys})
-    for (size_t d = 0; d < kOuterDims; ++d) call.push.push_back(d < outer ? push_int((*list)[d]) : 0);
-  const Grid g = grid(caps, m.dims.back(), rows);
-  call.group = g.group;
-  call.threads = g.threads;
-  return call;
-}
-
-void copy_box(Emit& e, Ref x, Ref y, hrt_dtype dtype, const Box& box) {
-  if (sdk::element_count(box.dims) > 0) e.dispatch(box_call(e.caps(), x, y, dtype, box));
+  const std::array tensors{Walked{x, dtype_bytes(dtype), m.xs, m.from},
+                           Walked{y, dtype_bytes(dtype), m.ys, m.to}};
+  for (const Piece& p : pieces_of(e, m.dims, tensors, false)) {
+    const auto &from = p.windows[0], &to = p.windows[1];
+    e.dispatch(box_call(e.caps(), from.ref, to.ref, variant,
+                        {p.dims, m.xs, m.ys, m.from + offset_of(p.at, m.xs) - from.first,
+                         m.to + offset_of(p.at, m.ys) - to.first}));
+  }
 }
 
 void fill(Emit& e, std::optional<Ref> x) {
-  const int64_t n = e.out()[0].count();
   constexpr int64_t kPerThread = 4;
-  Call call;
-  call.kernel = "fill";
-  call.variant = size_variant(e.out()[0].dtype);
-  call.constants = {x ? 0 : 1};
-  call.buffers = {x.value_or(e.out_ref(0)), e.out_ref(0)};
-  call.writes = 2;
-  call.push = {push_int(n)};
-  call.threads = {ceil_div(n, kPerThread), 1, 1};
-  call.linear = true;
-  e.dispatch(std::move(call));
+  const hrt_dtype dtype = e.out()[0].dtype;
+  const std::array tensors{Walked{e.out_ref(0), dtype_bytes(dtype), {1}}};
+  for (const Piece& p : pieces_of(e, {e.out()[0].count()}, tensors, true)) {
+    const Ref y = p.windows[0].ref;
+    Call call;
+    call.kernel = "fill";
+    call.variant = size_variant(dtype);
+    call.constants = {x ? 0 : 1};
+    call.buffers = {x.value_or(y), y};
+    call.writes = 2;
+    call.push = {push_int(p.dims[0])};
+    call.threads = {ceil_div(p.dims[0], kPerThread), 1, 1};
+    call.linear = true;
+    e.dispatch(std::move(call));
+  }
 }
 
 Dims strides_of(std::span<const int64_t> dims) {

@@ -16,7 +16,7 @@ struct Box {
 // Neighbouring dims that both sides walk evenly become one, those of one element vanish; one dim is left at
 // least.
 Box merged(const Box& box);
-Call box_call(const Caps& caps, Ref x, Ref y, hrt_dtype dtype, const Box& box);
+// In pieces where x or y is longer than kernels reach.
 void copy_box(Emit& emit, Ref x, Ref y, hrt_dtype dtype, const Box& box);
 // Output 0 becomes the one element of x, or zeros without it.
 void fill(Emit& emit, std::optional<Ref> x);

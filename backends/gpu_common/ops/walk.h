@@ -13,15 +13,21 @@ struct Grid {
 };
 Grid grid(const Caps& caps, int64_t inner, int64_t rows);
 
+struct WalkOperand {
+  Ref ref;
+  hrt_dtype dtype;
+  Dims dims;
+};
 struct Walk {
   int32_t rank = 0;            // of the outer dims: constant RANK
   std::vector<uint32_t> push;  // WALK_PARAMS
-  std::vector<int32_t> table;  // of the outer dims; empty for rank 0
+  std::vector<Ref> operands;
+  Ref out, table;   // table: the buffer walk_table
+  int64_t first;    // element of the output that this begins with
   Grid grid;
 };
-// At most 5 operands.
-Walk walk(const Caps& caps, const Dims& out, std::span<const Dims> operands);
-// The buffer walk_table; unused: what to bind where there is no table.
-Ref walk_table(Emit& emit, const Walk& walk, Ref unused);
+// One walk, or where tensors are longer than kernels reach several (ops/pieces.h), each a dispatch. At most 5
+// operands.
+std::vector<Walk> walks(Emit& emit, const WalkOperand& out, std::span<const WalkOperand> operands);
 
 }  // namespace hrt::gpu

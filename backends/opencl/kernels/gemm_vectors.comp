@@ -3,7 +3,7 @@
 // y = act(alpha a b + bias + residual) for processors under OpenCL (PoCL), whose compiler maps vectors of 16 to
 // registers: a tile of TM rows x 16 columns an invocation, groups of one. Layouts as in gemm_lanes.comp:
 //   a: panels of TM rows, [matrix][panel][k rounded up][TM], zero behind the end (gemm_pack)
-//   b: [matrix][k][width], 16 columns at least;  y: [batch][m][n]
+//   b: [matrix][k][width], 16 columns at least;  y: [batch][m], rows y_row apart
 // 240 x 256 x 3072, GFLOP/s a core of an EPYC (Zen 4), where multiply-adds in registers come to 115: TM 8 and
 // 12: 106, 4 with two vectors 66, 8 with vectors of eight 53.
 #include "types.h"
@@ -13,7 +13,7 @@ CONSTANT(4, ACT, 0)
 PARAMS(int m; int n; int width; int k; int k_padded; int panels; int dims[2]; int a_batch[3]; int b_batch[3];
        int bias_batch[3]; float alpha; float act_a; float act_b;
        int bias_kind;  // 1: one for each row, 2: for each column
-       int residual;)
+       int residual; int y_row;)
 #define CLIP 3
 KERNEL(gemm_vectors)
 IN(float, 0, a)
@@ -49,7 +49,7 @@ BODY
     if (r < p.m) {
       float16 v = p.alpha * sum[i];
       if (p.bias_kind == 1) v += LD(bias, bias_at + r);
-      const int at = (batch * p.m + r) * p.n;
+      const int at = (batch * p.m + r) * p.y_row;
 #ifdef HRT_VARIANT_f32
       if (ACT == CLIP && from == column && column + 16 <= p.n) {
         if (p.bias_kind == 2) v += vload16(0, bias + bias_at + column);

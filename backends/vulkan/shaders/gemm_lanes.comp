@@ -5,7 +5,8 @@
 // times what a multiply-add does, whatever its width: the widest ones are used, and one of a brings 64
 // elements to eight invocations, which shuffles hand to all. Tiles of TM rows x 64 columns a subgroup of 8.
 //   a: panels of TM rows, [matrix][panel][k rounded up][TM], zero behind the end (gemm_pack)
-//   b: [matrix][k][n4] vectors;  y: [batch][m][n]; f32v4: n is 4 n4, and rows are stored as vectors
+//   b: [matrix][k][n4] vectors;  y: [batch][m], rows y_row apart; f32v4: n is 4 n4, and rows are stored as
+//   vectors
 // 256 x 256 x 3136, GFLOP/s a core of an EPYC (Zen 4), where multiply-adds in registers come to 46: TM 32: 31,
 // 16: 25, 8: 19; with loads of 16 bytes and 32 columns 8. TM 64 comes to 34, but takes four times as long to
 // compile as 32 does.
@@ -23,7 +24,7 @@ CONSTANT(4, ACT, 0)
 PARAMS(int m; int n; int n4; int k; int k_padded; int panels; int dims[2]; int a_batch[3]; int b_batch[3];
        int bias_batch[3]; float alpha; float act_a; float act_b;
        int bias_kind;  // 1: one for each row, 2: for each column
-       int residual;)
+       int residual; int y_row;)
 IN(u64vec4, 0, a)
 IN(u64vec2, 1, b)
 layout(std430, set = 0, binding = 2) readonly buffer Bias {
@@ -107,11 +108,11 @@ BODY
               v[c] += float(bias[bias_at + min(column[j] * 4 + c, p.n - 1)]);
           }
 #ifdef HRT_VARIANT_f32v4
-          const int at = (batch * p.m + r) * p.n4 + column[j];
+          const int at = (batch * p.m + r) * (p.y_row / 4) + column[j];
           if (p.residual != 0) v += z[at];
           y[at] = finish(v);
 #else
-          const int at = (batch * p.m + r) * p.n + column[j] * 4;
+          const int at = (batch * p.m + r) * p.y_row + column[j] * 4;
           UNROLL for (int c = 0; c < 4; ++c) {
             if (column[j] * 4 + c < p.n) {
               if (p.residual != 0) v[c] += LD(z, at + c);

@@ -13,7 +13,7 @@ CONSTANT(4, FN, 4)
 CONSTANT(5, ACT, 0)
 CONSTANT(6, HAS_C, 0)
 PARAMS(int m; int n; int k; int a_row; int a_col; int b_row; int b_col; int c_row; int c_col; int dims[3];
-       int a_batch[3]; int b_batch[3]; int c_batch[3]; float alpha; float beta; float act_a; float act_b;)
+       int a_batch[3]; int b_batch[3]; int c_batch[3]; float alpha; float beta; float act_a; float act_b; int y_row;)
 KERNEL(gemm_matrix)
 IN(STORE, 0, a)
 IN(STORE, 1, b)
@@ -24,7 +24,7 @@ SHARED(float, staged, 256)  // a subgroup is a group
 BODY
   const int row = GROUP_ID(1) * FM * 16, column = GROUP_ID(0) * FN * 16;
   int rest = GROUP_ID(2);
-  const int y0 = rest * p.m * p.n;
+  const int y0 = rest * p.m * p.y_row;
   int a0 = 0, b0 = 0, c0 = 0;
   UNROLL for (int d = 2; d >= 0; --d) {
     const int at = rest % p.dims[d];
@@ -54,7 +54,7 @@ BODY
           const int r = row + i * 16 + e / 16, col = column + j * 16 + e % 16;
           float v = p.alpha * staged[e];
           if (HAS_C != 0) v += p.beta * LD(c, c0 + r * p.c_row + col * p.c_col);
-          ST(y, y0 + r * p.n + col, activate(v, ACT, p.act_a, p.act_b));
+          ST(y, y0 + r * p.y_row + col, activate(v, ACT, p.act_a, p.act_b));
         }
       }
       barrier();

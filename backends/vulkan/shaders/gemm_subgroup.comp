@@ -13,7 +13,7 @@ CONSTANT(4, ACT, 0)
 CONSTANT(5, HAS_C, 0)
 PARAMS(int m; int n; int k; int a_row; int a_col; int b_row; int b_col; int c_row; int c_col;
        int dims[3]; int a_batch[3]; int b_batch[3]; int c_batch[3]; float alpha; float beta; float act_a;
-       float act_b;)
+       float act_b; int y_row;)
 KERNEL(gemm_subgroup)
 IN(STORE, 0, a)
 IN(STORE, 1, b)
@@ -26,7 +26,7 @@ BODY
   const int from = min(column, p.n - 1);  // all invocations take part in shuffles
   const int row = GROUP_ID(1) * ROWS;
   int rest = GROUP_ID(2);
-  const int y0 = rest * p.m * p.n;
+  const int y0 = rest * p.m * p.y_row;
   int a0 = 0, b0 = 0, c0 = 0;
   UNROLL for (int d = 2; d >= 0; --d) {
     const int at = rest % p.dims[d];
@@ -51,7 +51,7 @@ BODY
     if (row + i < p.m && column < p.n) {
       float v = p.alpha * sum[i];
       if (HAS_C != 0) v += p.beta * LD(c, c0 + (row + i) * p.c_row + column * p.c_col);
-      ST(y, y0 + (row + i) * p.n + column, activate(v, ACT, p.act_a, p.act_b));
+      ST(y, y0 + (row + i) * p.y_row + column, activate(v, ACT, p.act_a, p.act_b));
     }
   }
 }
