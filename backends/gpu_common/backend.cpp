@@ -115,16 +115,6 @@ double latency_us(const Graph& graph, const Node& node, const Op& op, const Caps
   return call_us + std::max(flops / flops_per_us, bytes / bytes_per_us);
 }
 
-std::string refusal(const Node& node, const Op* op, const Caps& caps) {
-  if (!op) return "operator not in this backend";
-  const Graph graph(node.graph());
-  for (const auto ids : {node.inputs(), node.outputs()})
-    for (const uint32_t id : ids)
-      if (id != HRT_NONE && dtype_bytes(graph.value(id).dtype()) == 0)
-        return cat("dtype ", dtype_name(graph.value(id).dtype()));
-  return op->supports(node, caps);
-}
-
 hrt_status* query_nodes(hrt_device* device, const hrt_graph* c_graph, hrt_node_support* out, size_t count,
                         size_t stride) {
   return guard([&] {
@@ -136,7 +126,7 @@ hrt_status* query_nodes(hrt_device* device, const hrt_graph* c_graph, hrt_node_s
       auto& answer = *reinterpret_cast<hrt_node_support*>(reinterpret_cast<char*>(out) + i * stride);
       const Node node = graph.node(nodes[i]);
       const Op* op = find_op(node);
-      const std::string reason = refusal(node, op, caps);
+      const std::string reason = refusal(node, caps);
       answer.supported = reason.empty();
       std::snprintf(answer.reason, sizeof answer.reason, "%s", reason.c_str());
       answer.energy_uj = 0;

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -120,6 +121,13 @@ struct Compiled {
   std::vector<ChainOp> chain;
 };
 
+// What an operator does with a tensor over Caps::max_span_bytes.
+enum class Split : uint8_t {
+  kNot,       // kernels must reach all of it
+  kBound,     // it dispatches in parts of it
+  kUploaded,  // a constant: compile uploads parts of it, each in a buffer of its own
+};
+
 struct Op {
   const char* domain;
   const char* name;
@@ -129,7 +137,10 @@ struct Op {
   Compiled (*compile)(const Node& node, Uploads& uploads);
   // Estimated floating-point operations for an output of one element; NULL: memory-bound.
   double (*flops_per_output)(const Node& node) = nullptr;
+  // For this input, or the outputs; NULL: kNot. Asked when shapes are known.
+  Split (*splits)(const Node& node, const Caps& caps, std::optional<size_t> input) = nullptr;
 };
+Split splits_all(const Node& node, const Caps& caps, std::optional<size_t> input);
 
 // The rows, by file of ops/.
 std::span<const Op> chain_ops();      // unary and binary arithmetic, activations, Clip
@@ -155,6 +166,8 @@ std::span<const Op> einsum_ops();     // Einsum
 
 // The row for a node, or NULL.
 const Op* find_op(const Node& node);
+// Why this backend cannot take a node, or "": operator, types, tensors that kernels cannot reach.
+std::string refusal(const Node& node, const Caps& caps);
 
 // Emits a chain of element-wise operations: r begins as in()[ops[0].chained], operands are indices into in(),
 // the last r is out()[0]. At most kChainOps operations and kChainOperands operands.

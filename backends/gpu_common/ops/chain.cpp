@@ -235,13 +235,13 @@ std::span<const Op> chain_ops() {
     std::vector<Op> r;
     for (const Function& f : kFunctions)
       r.push_back({f.name == std::string_view("QuickGelu") ? "com.microsoft" : "", f.name, floats_only,
-                   compile_function});
-    r.push_back({"", "Gelu", floats_only, compile_gelu});
+                   compile_function, nullptr, splits_all});
+    r.push_back({"", "Gelu", floats_only, compile_gelu, nullptr, splits_all});
     for (const char* name : {"Gelu", "BiasGelu", "FastGelu"})
-      r.push_back({"com.microsoft", name, floats_only, compile_gelu});
-    r.push_back({"", "PRelu", floats_only, compile_prelu});
-    r.push_back({"", "SwiGLU", floats_only, compile_swiglu});
-    r.push_back({"", "Pow", floats_only, compile_pow});
+      r.push_back({"com.microsoft", name, floats_only, compile_gelu, nullptr, splits_all});
+    r.push_back({"", "PRelu", floats_only, compile_prelu, nullptr, splits_all});
+    r.push_back({"", "SwiGLU", floats_only, compile_swiglu, nullptr, splits_all});
+    r.push_back({"", "Pow", floats_only, compile_pow, nullptr, splits_all});
     return r;
   }();
   return rows;

@@ -278,14 +278,14 @@ std::span<const Op> compare_ops() {
   static const std::vector<Op> rows = [] {
     std::vector<Op> r;
     for (const Arithmetic& a : kArithmetic)
-      r.push_back({"", a.name, arithmetic_supports, compile_arithmetic});
+      r.push_back({"", a.name, arithmetic_supports, compile_arithmetic, nullptr, splits_all});
     for (const Comparison& c : kComparisons)
-      r.push_back({"", c.name, comparison_supports, compile_comparison});
-    r.push_back({"", "Mod", mod_supports, compile_mod});
-    r.push_back({"", "Clip", clip_supports, compile_any_clip});
-    r.push_back({"", "Where", where_supports, compile_where});
-    r.push_back({"", "Cast", cast_supports, compile_cast});
-    r.push_back({"", "CastLike", cast_supports, compile_cast});
+      r.push_back({"", c.name, comparison_supports, compile_comparison, nullptr, splits_all});
+    r.push_back({"", "Mod", mod_supports, compile_mod, nullptr, splits_all});
+    r.push_back({"", "Clip", clip_supports, compile_any_clip, nullptr, splits_all});
+    r.push_back({"", "Where", where_supports, compile_where, nullptr, splits_all});
+    r.push_back({"", "Cast", cast_supports, compile_cast, nullptr, splits_all});
+    r.push_back({"", "CastLike", cast_supports, compile_cast, nullptr, splits_all});
     return r;
   }();
   return rows;

@@ -159,8 +159,18 @@ Compiled compile_gather_elements(const Node& node, Uploads&) {
   return c;
 }
 
+// The table and the results, if kernels reach a whole slice.
+Split gather_splits(const Node& node, const Caps& caps, std::optional<size_t> input) {
+  const Value x = Graph(node.graph()).value(node.input(0));
+  if (input) return *input != 0 ? Split::kNot : (x.is_constant() ? Split::kUploaded : Split::kBound);
+  if (!x.ranked() || !sdk::all_numbers(x.dims())) return Split::kBound;
+  const Lines l = lines_of(Dims(x.dims().begin(), x.dims().end()), node.i("axis"));
+  const uint64_t most = caps.max_span_bytes - uint64_t(part_unit(caps));
+  return uint64_t(l.inner) <= most / dtype_bytes(x.dtype()) ? Split::kBound : Split::kNot;
+}
+
 constexpr Op kOps[] = {
-    {"", "Gather", movable, compile_gather},
+    {"", "Gather", movable, compile_gather, nullptr, gather_splits},
     {"", "GatherElements", movable, compile_gather_elements},
     {"", "GatherND", movable, compile_gather_nd},
 };

@@ -210,6 +210,11 @@ Compiled compile_pad(const Node& node, Uploads&) {
       [which = mode == "edge" ? 0 : (mode == "reflect" ? 1 : 2)](Emit& e) { pad_mirrored(e, which); });
 }
 
+// The other modes are no copies of boxes.
+Split pad_splits(const Node& node, const Caps&, std::optional<size_t>) {
+  return node.s("mode", "constant") == "constant" ? Split::kBound : Split::kNot;
+}
+
 // ------------------------------------------------------------------------------- ConstantOfShape
 
 std::string constant_supports(const Node& node, const Caps& caps) {
@@ -229,16 +234,16 @@ Compiled compile_constant(const Node& node, Uploads&) {
 }
 
 constexpr Op kOps[] = {
-    {"", "Transpose", movable, compile_transpose},
-    {"", "Expand", movable, compile_expand},
-    {"", "Tile", movable, compile_tile},
-    {"", "Concat", movable, compile_concat},
-    {"", "Split", movable, compile_split},
-    {"", "Slice", movable, compile_slice},
-    {"", "DepthToSpace", movable, compile_depth_to_space},
-    {"", "SpaceToDepth", movable, compile_space_to_depth},
-    {"", "Pad", movable, compile_pad},
-    {"", "ConstantOfShape", constant_supports, compile_constant},
+    {"", "Transpose", movable, compile_transpose, nullptr, splits_all},
+    {"", "Expand", movable, compile_expand, nullptr, splits_all},
+    {"", "Tile", movable, compile_tile, nullptr, splits_all},
+    {"", "Concat", movable, compile_concat, nullptr, splits_all},
+    {"", "Split", movable, compile_split, nullptr, splits_all},
+    {"", "Slice", movable, compile_slice, nullptr, splits_all},
+    {"", "DepthToSpace", movable, compile_depth_to_space, nullptr, splits_all},
+    {"", "SpaceToDepth", movable, compile_space_to_depth, nullptr, splits_all},
+    {"", "Pad", movable, compile_pad, nullptr, pad_splits},
+    {"", "ConstantOfShape", constant_supports, compile_constant, nullptr, splits_all},
 };
 
 }  // namespace

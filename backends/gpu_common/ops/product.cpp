@@ -370,6 +370,7 @@ void emit_product(Emit& emit, const Product& p) {
   const std::vector<Piece> blocks = pieces_of(emit, box, tensors, false);
   if (blocks.size() <= 1) return emit_block(emit, p);
   block.y_row = y_row(p);
+  block.constant_b = false;  // not whole
   for (const Piece& b : blocks) {
     if (b.dims[kDepth] != p.k || !lies_in_order(b, tensors[0]))
       unsupported("a product of ", p.m, " x ", p.n, " x ", p.k, ": kernels of ", emit.caps().name, " reach ",
