@@ -238,7 +238,7 @@ class Planner : public Emit {
                     caps().max_span_bytes, " at once");
       use(r);
     }
-    Prepared::Item item{pipeline_of(call), {},  call.writes, call.push, groups_of(call),
+    Prepared::Item item{pipeline_of(call),           {}, call.writes, call.push, groups_of(call),
                         node_ ? node_->id : HRT_NONE};
     prepared_.items.push_back(std::move(item));
     refs_.push_back(std::move(call.buffers));

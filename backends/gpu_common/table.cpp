@@ -62,7 +62,8 @@ std::string refusal(const Node& node, const Caps& caps) {
   const auto inputs = node.inputs();
   for (size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i] != HRT_NONE)
-      if (std::string why = size_refusal(*op, node, caps, graph.value(inputs[i]), i); !why.empty()) return why;
+      if (std::string why = size_refusal(*op, node, caps, graph.value(inputs[i]), i); !why.empty())
+        return why;
   for (const uint32_t id : node.outputs())
     if (id != HRT_NONE)
       if (std::string why = size_refusal(*op, node, caps, graph.value(id), std::nullopt); !why.empty())

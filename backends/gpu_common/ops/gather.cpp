@@ -64,11 +64,13 @@ void dispatch_gather(Emit& e, const Slices& s) {
       call.kernel = "gather";
       call.variant = size_variant(dtype);
       call.constants = {s.words, s.check.on_device, parts.size() > 1};
-      call.buffers = {x.ref, s.indices, p.windows[0].ref, s.check.on_device ? s.check.fault : p.windows[0].ref};
+      call.buffers = {x.ref, s.indices, p.windows[0].ref,
+                      s.check.on_device ? s.check.fault : p.windows[0].ref};
       call.writes = 4;
-      call.push = {push_int(s.inner), push_int(p.dims[0]), push_int(s.count),  push_int(s.size),
-                   push_int(x.first), push_int(x.count),   push_int(p.at[0]),
-                   push_int(p.at[0] * s.inner - p.windows[0].first)};
+      call.push = {push_int(s.inner), push_int(p.dims[0]),
+                   push_int(s.count), push_int(s.size),
+                   push_int(x.first), push_int(x.count),
+                   push_int(p.at[0]), push_int(p.at[0] * s.inner - p.windows[0].first)};
       call.group = g.group;
       call.threads = g.threads;
       e.dispatch(std::move(call));

@@ -219,19 +219,29 @@ double flops(const Node& node) {
   return sdk::is_number(k) ? 2.0 * double(k) : 0;
 }
 
-// Rows of a, c and y, where blocks of them can begin; columns of a constant b, where any fit.
+// b: the columns of a constant, if kernels reach enough of them; else matrices of a stack, or rows that are
+// columns of the product.
+Split splits_b(const Value& value, bool transposed, const Caps& caps) {
+  const auto dims = value.dims();
+  const Stack b(Dims(dims.begin(), dims.end()), false, transposed);
+  if (value.is_constant())
+    return columns_of_part(caps, b, sizeof(float)) > 0 ? Split::kUploaded : Split::kNot;
+  const uint64_t most = (caps.max_span_bytes - uint64_t(part_unit(caps))) / sizeof(float);
+  return uint64_t(transposed ? b.rows : b.elements()) <= most ? Split::kBound : Split::kNot;
+}
+
+// Rows of a, c and y, if kernels reach one. Stacks of packed matrices stay together.
 Split splits(const Node& node, const Caps& caps, std::optional<size_t> input) {
-  const Value value = Graph(node.graph()).value(input ? node.input(*input) : node.output(0));
+  const Graph graph(node.graph());
+  const Value value = graph.value(input ? node.input(*input) : node.output(0)),
+              b = graph.value(node.input(1));
   const auto dims = value.dims();
   if (dims.empty()) return Split::kNot;
-  if (input == 1) {
-    const Stack b(Dims(dims.begin(), dims.end()), false, node.i("transB") != 0);
-    const bool fits = value.is_constant() && columns_of_part(caps, b, sizeof(float)) > 0;
-    return fits ? Split::kUploaded : Split::kNot;
-  }
+  if (input == 1) return splits_b(value, node.i("transB") != 0, caps);
   if (input == 0 && node.i("transA") != 0) return Split::kNot;
-  const uint64_t row = uint64_t(dims.back()) * sizeof(float), rows = uint64_t(part_unit(caps)) + 1;
-  return row <= caps.max_span_bytes / rows ? Split::kBound : Split::kNot;
+  if (b.is_constant() && b.rank() > 2) return Split::kNot;
+  const uint64_t row = uint64_t(dims.back()) * sizeof(float);
+  return row <= caps.max_span_bytes - uint64_t(part_unit(caps)) ? Split::kBound : Split::kNot;
 }
 
 constexpr Op kOps[] = {{"", "Gemm", supports, compile_gemm, flops, splits},

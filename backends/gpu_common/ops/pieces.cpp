@@ -49,7 +49,8 @@ class Cutter {
  private:
   // Parts begin at units: an element may lie behind what goes in front of it.
   bool reached(const Walked& t, int64_t count) const {
-    const uint64_t most = emit_.caps().max_span_bytes, lost = too_long(emit_, t.ref) ? unit_bytes(emit_.caps()) : 0;
+    const uint64_t most = emit_.caps().max_span_bytes,
+                   lost = too_long(emit_, t.ref) ? unit_bytes(emit_.caps()) : 0;
     return uint64_t(count) <= (most - lost) / std::max(t.element_bytes, t.copied_bytes);
   }
 
@@ -76,8 +77,8 @@ class Cutter {
 
   void add(const Dims& dims, const Dims& at) {
     if (pieces.size() == kMostPieces)
-      unsupported("tensors of which kernels reach ", emit_.caps().max_span_bytes, " bytes at once: more than ",
-                  kMostPieces, " pieces");
+      unsupported("tensors of which kernels reach ", emit_.caps().max_span_bytes,
+                  " bytes at once: more than ", kMostPieces, " pieces");
     Piece& piece = pieces.emplace_back(dims, at);
     for (const Walked& t : tensors_) {
       const Range r = touched(t, dims, at);

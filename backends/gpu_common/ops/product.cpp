@@ -5,6 +5,7 @@
 
 #include "backends/gpu_common/ops/pieces.h"
 #include "backends/gpu_common/ops/stack.h"
+#include "backends/gpu_common/ops/strided.h"
 #include "backends/gpu_common/ops/turns.h"
 
 namespace hrt::gpu {
@@ -336,50 +337,109 @@ bool lies_in_order(const Piece& block, const Walked& y) {
   return true;
 }
 
-// What a block's tensor is bound to.
-Ref bound(Emit& emit, const Piece& block, size_t i, const Walked& t) {
+// An operand that may be over the limit, and where its rows and columns are among the coordinates.
+struct Factor {
+  Strided Product::* of;  // NULL: c
+  size_t row, column;
+  Walked tensor;
+};
+
+std::vector<Factor> factors_of(const Product& p, const Caps& caps) {
+  std::vector<Factor> list;
+  const size_t copied = has_panels(caps) ? sizeof(float) : 0;
+  if (!p.packed_a) {
+    list.push_back({&Product::a, kRow, kDepth, walked(p.a, p.dtype, p.a.row, 0, p.a.col)});
+    list.back().tensor.copied_bytes = copied;
+  }
+  if (!p.packed_b) {
+    list.push_back({&Product::b, kDepth, kColumn, walked(p.b, p.dtype, 0, p.b.col, p.b.row)});
+    list.back().tensor.copied_bytes = in_rows(p, caps) ? 0 : copied;
+  }
+  if (p.c) list.push_back({nullptr, kRow, kColumn, walked(*p.c, p.dtype, p.c->row, p.c->col, 0)});
+  return list;
+}
+
+int64_t first_of(const Piece& block, const Walked& t) {
   int64_t first = 0;
   for (size_t d = 0; d < kCoordinates; ++d) first += block.at[d] * t.strides[d];
-  const Window& w = block.windows[i];
-  return from_element(emit, w.ref, t.element_bytes, first - w.first);
+  return first;
+}
+
+// Whether what is bound can begin with this element of a window.
+bool begins(const Caps& caps, int64_t element) { return element % part_unit(caps) == 0; }
+
+// A block of an operand: in place, or copied where no part can begin there.
+Strided bound(Emit& emit, const Product& p, const Piece& block, const Window& w, const Factor& f) {
+  Strided s = f.of ? p.*f.of : *p.c;
+  const Walked& t = f.tensor;
+  const int64_t first = first_of(block, t);
+  if (begins(emit.caps(), first - w.first)) {
+    s.ref = from_element(emit, w.ref, t.element_bytes, first - w.first);
+    return s;
+  }
+  Box box{block.dims, t.strides, Dims(kCoordinates, 0), first, 0};
+  int64_t count = 1;
+  for (size_t d = kCoordinates; d-- > 0;) {
+    if (t.strides[d] == 0) {
+      box.dims[d] = 1;
+      continue;
+    }
+    box.ys[d] = count;
+    count *= block.dims[d];
+  }
+  s = {emit.scratch(uint64_t(count) * t.element_bytes),
+       box.ys[f.row],
+       box.ys[f.column],
+       {box.ys[0], box.ys[1], box.ys[2]}};
+  copy_box(emit, t.ref, s.ref, p.dtype, box);
+  return s;
+}
+
+// Computes a block, into its place in y or, where no part can begin there, by way of a copy.
+void emit_into(Emit& emit, Product q, const Piece& block, const Walked& y) {
+  const int64_t first = first_of(block, y), at = first - block.windows[0].first;
+  if (lies_in_order(block, y) && begins(emit.caps(), at)) {
+    q.y = from_element(emit, block.windows[0].ref, y.element_bytes, at);
+    q.y_row = y.strides[kRow];
+    return emit_block(emit, q);
+  }
+  const Dims dims(block.dims.begin(), block.dims.begin() + kDepth);
+  q.y = emit.scratch(uint64_t(sdk::element_count(dims)) * y.element_bytes);
+  q.y_row = 0;
+  emit_block(emit, q);
+  const Dims strides(y.strides.begin(), y.strides.begin() + kDepth);
+  copy_box(emit, q.y, y.ref, q.dtype, {dims, strides_of(dims), strides, 0, first});
 }
 
 }  // namespace
 
 void emit_product(Emit& emit, const Product& p) {
-  // The operands that may be over the limit, and where a block's go.
-  Product block = p;
+  const std::vector<Factor> factors = factors_of(p, emit.caps());
   std::vector<Walked> tensors{walked_y(p)};
-  std::vector<Ref*> refs{&block.y};
-  const size_t copied = has_panels(emit.caps()) ? sizeof(float) : 0;
-  if (!p.packed_a) {
-    tensors.push_back(walked(p.a, p.dtype, p.a.row, 0, p.a.col));
-    tensors.back().copied_bytes = copied;
-    refs.push_back(&block.a.ref);
-  }
-  if (!p.packed_b) {
-    tensors.push_back(walked(p.b, p.dtype, 0, p.b.col, p.b.row));
-    tensors.back().copied_bytes = in_rows(p, emit.caps()) ? 0 : copied;
-    refs.push_back(&block.b.ref);
-  }
-  if (p.c) {
-    tensors.push_back(walked(*p.c, p.dtype, p.c->row, p.c->col, 0));
-    refs.push_back(&block.c->ref);
-  }
+  for (const Factor& f : factors) tensors.push_back(f.tensor);
   const Dims box{p.dims[0], p.dims[1], p.dims[2], p.m, p.n, p.k};
   const std::vector<Piece> blocks = pieces_of(emit, box, tensors, false);
   if (blocks.size() <= 1) return emit_block(emit, p);
-  block.y_row = y_row(p);
-  block.constant_b = false;  // not whole
   for (const Piece& b : blocks) {
-    if (b.dims[kDepth] != p.k || !lies_in_order(b, tensors[0]))
+    const bool whole = b.dims[kDepth] == p.k && (!p.packed_a || b.dims[kRow] == p.m) &&
+                       (!p.packed_b || b.dims[kColumn] == p.n) &&
+                       (!(p.packed_a || p.packed_b) || count_of(p.dims) == 1);
+    if (!whole)
       unsupported("a product of ", p.m, " x ", p.n, " x ", p.k, ": kernels of ", emit.caps().name, " reach ",
                   emit.caps().max_span_bytes, " bytes at once");
-    block.dims = {b.dims[0], b.dims[1], b.dims[2]};
-    block.m = b.dims[kRow];
-    block.n = b.dims[kColumn];
-    for (size_t i = 0; i < tensors.size(); ++i) *refs[i] = bound(emit, b, i, tensors[i]);
-    emit_block(emit, block);
+    Product q = p;
+    q.constant_b = false;  // not whole
+    q.dims = {b.dims[0], b.dims[1], b.dims[2]};
+    q.m = b.dims[kRow];
+    q.n = b.dims[kColumn];
+    for (size_t i = 0; i < factors.size(); ++i) {
+      const Strided s = bound(emit, p, b, b.windows[i + 1], factors[i]);
+      if (factors[i].of)
+        q.*factors[i].of = s;
+      else
+        q.c = s;
+    }
+    emit_into(emit, q, b, tensors[0]);
   }
 }
 

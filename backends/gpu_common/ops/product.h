@@ -38,8 +38,8 @@ struct Product {
   int64_t columns_packed = 0;  // of rows of packed_b
 };
 
-// By the fastest of the ways that this device has. Where tensors are longer than kernels reach it is computed in
-// blocks of matrices, rows and columns.
+// By the fastest of the ways that this device has. Where tensors are longer than kernels reach it is computed
+// in blocks of matrices, rows and columns.
 void emit_product(Emit& emit, const Product& product);
 
 // The way for processors in disguise, on packed operands (gemm_lanes.comp, gemm_vectors.comp).

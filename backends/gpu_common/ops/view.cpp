@@ -25,9 +25,12 @@ Compiled compile(const Node&, Uploads&) {
 }
 
 constexpr Op kOps[] = {
-    {"", "Reshape", movable, compile, nullptr, splits_all},  {"", "Flatten", movable, compile, nullptr, splits_all},
-    {"", "Squeeze", movable, compile, nullptr, splits_all},  {"", "Unsqueeze", movable, compile, nullptr, splits_all},
-    {"", "Identity", movable, compile, nullptr, splits_all}, {"", "Dropout", dropout_supports, compile, nullptr, splits_all},
+    {"", "Reshape", movable, compile, nullptr, splits_all},
+    {"", "Flatten", movable, compile, nullptr, splits_all},
+    {"", "Squeeze", movable, compile, nullptr, splits_all},
+    {"", "Unsqueeze", movable, compile, nullptr, splits_all},
+    {"", "Identity", movable, compile, nullptr, splits_all},
+    {"", "Dropout", dropout_supports, compile, nullptr, splits_all},
 };
 
 }  // namespace

@@ -22,8 +22,8 @@ struct Walk {
   int32_t rank = 0;            // of the outer dims: constant RANK
   std::vector<uint32_t> push;  // WALK_PARAMS
   std::vector<Ref> operands;
-  Ref out, table;   // table: the buffer walk_table
-  int64_t first;    // element of the output that this begins with
+  Ref out, table;  // table: the buffer walk_table
+  int64_t first;   // element of the output that this begins with
   Grid grid;
 };
 // One walk, or where tensors are longer than kernels reach several (ops/pieces.h), each a dispatch. At most 5
