@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensors longer than kernels of a device reach at once (option max_span), against the reference kernels.
-#include <cmath>
 #include <cstring>
+#include <functional>
 #include <numeric>
 #include <random>
 
@@ -69,7 +69,7 @@ class Split : public testing::TestWithParam<const char*> {
     return outcome;
   }
 
-  static Body node(const char* op, std::vector<Attribute> attributes = {}) {
+  static Body node(const char* op, const std::vector<Attribute>& attributes = {}) {
     return [op, attributes](Builder& b, const std::vector<ValueId>& in) {
       return std::vector{b.node(op, in, attributes)};
     };
