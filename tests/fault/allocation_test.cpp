@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the core allocates in a warm run through a device's queue; what the device's plugin allocates is its own.
+// What the core allocates in a warm run through a device's queue; what the device's plugin allocates is its
+// own.
 #include <gtest/gtest.h>
 
 #include "tests/core/allocations.h"
@@ -39,9 +40,7 @@ void expect_none(const char* memory, const char* f, unsigned threads, const std:
   EXPECT_EQ(test::floats_of(request->output(0)), expected);
 }
 
-TEST_P(QueuedAllocations, OfWarmRunsOnTheDeviceAreNone) {
-  expect_none(GetParam(), "Relu", 1, {0, 0, 0, 0});
-}
+TEST_P(QueuedAllocations, OfWarmRunsOnTheDeviceAreNone) { expect_none(GetParam(), "Relu", 1, {0, 0, 0, 0}); }
 TEST_P(QueuedAllocations, OfWarmRunsWithStepsOfTheHostAreNone) {
   for (const unsigned threads : {1u, 2u}) expect_none(GetParam(), "Abs", threads, {1, 2, 3, 4});
 }
