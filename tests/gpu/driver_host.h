@@ -15,4 +15,15 @@ inline void set_driver_host(void (*log)(hrt_log_level, const char*, const char*,
   sdk::g_host.host = &host;
 }
 
+// The code of the error that f ends with; HRT_OK: none.
+template <class F>
+hrt_code code_of(F&& f) {
+  try {
+    f();
+  } catch (const sdk::Error& e) {
+    return e.code();
+  }
+  return HRT_OK;
+}
+
 }  // namespace hrt::gpu

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <functional>
 #include <numeric>
 #include <sstream>
 
@@ -69,15 +68,6 @@ class DriverTest : public testing::Test {
 
   std::unique_ptr<Driver> driver;
 };
-
-hrt_code code_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const sdk::Error& e) {
-    return e.code();
-  }
-  return HRT_OK;
-}
 
 TEST_F(DriverTest, BytesComeBackFromAnyOffsetOfSmallAndLargeBuffers) {
   for (const uint64_t bytes : {uint64_t(1000), uint64_t(9'000'000)}) {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <functional>
 
 #include "backends/opencl/api.h"
 #include "backends/opencl/driver.h"
@@ -74,15 +73,6 @@ std::unique_ptr<Driver> open_with(size_t texels, bool images = true) {
                     .images = images ? cl_bool{CL_TRUE} : cl_bool{CL_FALSE},
                     .texels = texels};
   return under(d, [] { return opencl::driver_info.open(0, {}); });
-}
-
-hrt_code code_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const sdk::Error& e) {
-    return e.code();
-  }
-  return HRT_OK;
 }
 
 const std::vector<int32_t> kGroup{64, 1, 1};
