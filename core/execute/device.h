@@ -33,7 +33,7 @@ class Device {
   bool has_queue() const { return info_.memory != HRT_MEMORY_HOST; }
   Space space() const { return {info_.memory, info_.alignment == 0 ? 64 : info_.alignment}; }
   DeviceCost cost() const {
-    return {info_.memory == HRT_MEMORY_DEVICE, info_.submit_us, info_.copy_bytes_per_us};
+    return {info_.memory == HRT_MEMORY_DEVICE, info_.submit_us, info_.copy_bytes_per_us, info_.memory_bytes};
   }
   const Plugin& plugin() const { return *plugin_; }
   // Takes what no other device does: its plugin's manifest has a negative rank.

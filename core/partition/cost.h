@@ -34,6 +34,7 @@ struct DeviceCost {
   bool own_memory = false;  // values are copied to and from it
   double submit_us = 0;
   double copy_bytes_per_us = 0;
+  uint64_t memory_bytes = 0;  // of its own; 0: the host's
 };
 
 struct NodeCost {

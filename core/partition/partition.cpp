@@ -170,8 +170,45 @@ class Analysis {
        reasons);
 }
 
+// Refuses what a device's memory has no room for.
+void keep_within_memory(const Graph& graph, uint64_t memory_bytes, std::vector<Support>& support) {
+  const uint64_t room = memory_bytes / 4 * 3;
+  uint64_t used = 0;
+  bool full = false;
+  std::set<ValueId> counted;
+  for (size_t i = 0; i < support.size(); ++i) {
+    if (!support[i].supported) continue;
+    uint64_t weights = 0;
+    std::vector<ValueId> fresh;
+    for (const ValueId v : graph.node(graph.nodes()[i]).inputs) {
+      if (v == HRT_NONE || !graph.value(v).constant || !counted.insert(v).second) continue;
+      fresh.push_back(v);
+      weights += graph.value(v).constant->bytes();
+    }
+    full = full || weights > room - used;
+    if (!full) {
+      used += weights;
+      continue;
+    }
+    for (const ValueId v : fresh) counted.erase(v);
+    support[i] = {};
+    support[i].reason = fmt::format(
+        "no room in the device's memory of {} bytes: weights of nodes before it take {}", memory_bytes, used);
+  }
+}
+
+// What device number d says of the nodes of a graph, for a partition of so many devices.
+std::vector<Support> asked(const Query& query, const PartitionOptions& options, size_t d, size_t devices,
+                           const Graph& graph) {
+  std::vector<Support> support = query(d, graph);
+  const uint64_t memory = d < options.costs.size() ? options.costs[d].memory_bytes : 0;
+  if (memory > 0 && d + 1 < devices) keep_within_memory(graph, memory, support);
+  return support;
+}
+
 std::vector<NodeChoice> choose_in_order(const Graph& graph, const Analysis& analysis,
-                                        std::span<const std::string> devices, const Query& query) {
+                                        std::span<const std::string> devices, const Query& query,
+                                        const PartitionOptions& options) {
   std::vector<NodeChoice> choices(graph.node_limit());
   std::vector<NodeId> open;
   for (const NodeId id : graph.nodes()) {
@@ -184,7 +221,7 @@ std::vector<NodeChoice> choose_in_order(const Graph& graph, const Analysis& anal
   for (size_t d = 0; d < devices.size() && !open.empty(); ++d) {
     // Devices see the nodes that may be theirs, and the values around them, as a graph of its own.
     const Extracted sub = extract(graph, open);
-    const auto support = query(d, *sub.graph);
+    const auto support = asked(query, options, d, devices.size(), *sub.graph);
     std::vector<NodeId> left;
     for (size_t i = 0; i < sub.graph->nodes().size(); ++i) {
       const NodeId id = sub.node_map[sub.graph->nodes()[i]];
@@ -274,7 +311,7 @@ class Costs {
       if (may_run(id)) open.push_back(id);
     for (size_t d = 0; d < devices.size(); ++d) {
       if (d >= options.fallback_from) std::erase_if(open, [&](NodeId id) { return taken(id); });
-      if (!open.empty()) ask(d, query, open);
+      if (!open.empty()) ask(d, query, open, options);
     }
   }
 
@@ -330,9 +367,9 @@ class Costs {
     return bytes;
   }
 
-  void ask(size_t d, const Query& query, const std::vector<NodeId>& open) {
+  void ask(size_t d, const Query& query, const std::vector<NodeId>& open, const PartitionOptions& options) {
     const Extracted sub = extract(graph_, open);
-    const auto support = query(d, *sub.graph);
+    const auto support = asked(query, options, d, costs.devices.size(), *sub.graph);
     // Estimates need numbers: the same nodes at size 1 wherever a dimension has none.
     const bool numeric = set_symbols_to_one(*sub.graph);
     const auto estimates = numeric ? support : query(d, *sub.graph);
@@ -477,7 +514,7 @@ Partition partition(Graph& graph, std::span<const std::string> devices, const Qu
   analysis.run();
   Partition p;
   p.choices = options.split == Split::kCost ? choose_by_cost(graph, analysis, devices, query, options)
-                                            : choose_in_order(graph, analysis, devices, query);
+                                            : choose_in_order(graph, analysis, devices, query, options);
   p.steps = cluster(
       graph, [&](NodeId id) { return analysis.stage(id); }, [&](NodeId id) { return p.choices[id].device; });
   for (const Step& s : p.steps) p.stage_count = std::max(p.stage_count, s.stage + 1);

@@ -14,6 +14,10 @@
 //
 // Devices. In order of preference, a node goes to the first device that takes it. By cost, to where the whole
 // costs least (cost.h); the depths above are of whatever came out, so no placement makes a cycle.
+//
+// Memory. A device with memory of its own takes nodes, in their order, while their weights fit into three
+// quarters of it (the rest is for other values), and none after that, so that the model is cut once. The last
+// device takes what it is given: nobody stands behind it.
 #pragma once
 
 #include <functional>
@@ -76,7 +80,7 @@ enum class Split { kOrder, kCost };
 struct PartitionOptions {
   Split split = Split::kOrder;
   Policy policy = Policy::kLatency;
-  std::vector<DeviceCost> costs = {};  // by device; what is missing is free
+  std::vector<DeviceCost> costs = {};  // by device; what is missing is free, and has no memory of its own
   // Devices from this one on get only what no earlier one takes, whatever they cost.
   size_t fallback_from = SIZE_MAX;
 };

@@ -251,6 +251,48 @@ TEST(Partition, ThePlacementSaysWhatANodeCostsElsewhere) {
   EXPECT_EQ(p.choices[id].refusals[0].reason, "does not like it");
 }
 
+TEST(Partition, ADeviceIsGivenNodesUntilTheirWeightsFillItsMemory) {
+  Builder b;
+  const ValueId w = b.constant(test::floats({8}, std::vector<float>(8, 1)));  // 32 bytes
+  ValueId v = b.input("x", Type::tensor(HRT_FLOAT32, {8}));
+  std::vector<NodeId> ids;
+  const auto add = [&](const std::string& op, std::vector<ValueId> inputs) {
+    ids.push_back(b.node_id(op, std::move(inputs), {}, 1, fmt::format("n{}", ids.size())));
+    v = b.transaction().graph().node(ids.back()).outputs[0];
+  };
+  add("Add", {v, w});
+  add("Add", {v, b.constant(test::floats({8}, std::vector<float>(8, 2)))});
+  add("Mul", {v, w});  // is there
+  add("Add", {v, b.constant(test::floats({8}, std::vector<float>(8, 3)))});
+  add("Neg", {v});
+  b.outputs({v});
+  const auto graph = b.finish();
+  Machine m{{"board", "host"}, {}, {}};
+  for (size_t i = 0; i < ids.size(); ++i) m.us[fmt::format("n{}", i)] = {1, 100};
+  const auto devices = [&](Split split, uint64_t memory) {
+    m.options.split = split;
+    m.options.costs = {{true, 0, 1e6, memory}, {}};
+    std::vector<int> list;
+    for (const NodeId id : ids)
+      list.push_back(partition(*graph, m.names, m.query(), m.options).choices[id].device);
+    return list;
+  };
+  using Devices = std::vector<int>;
+  for (const Split split : {Split::kOrder, Split::kCost}) {
+    EXPECT_EQ(devices(split, 0), (Devices{0, 0, 0, 0, 0}));
+    EXPECT_EQ(devices(split, 128), (Devices{0, 0, 0, 0, 0}));  // three quarters of it: three weights
+    EXPECT_EQ(devices(split, 100), (Devices{0, 0, 0, 1, 1}));
+    EXPECT_EQ(devices(split, 40), (Devices{1, 1, 1, 1, 1}));
+  }
+  const Partition p = partition(*graph, m.names, m.query(), m.options);
+  ASSERT_EQ(p.choices[ids[0]].refusals.size(), 1u);
+  EXPECT_EQ(p.choices[ids[0]].refusals[0].reason,
+            "no room in the device's memory of 40 bytes: weights of nodes before it take 0");
+  m.names = {"board"};
+  for (size_t i = 0; i < ids.size(); ++i) m.us[fmt::format("n{}", i)] = {1};
+  EXPECT_EQ(partition(*graph, m.names, m.query(), m.options).choices[ids[4]].device, 0);
+}
+
 TEST(Partition, AFallbackGetsOnlyWhatNoOtherTakesHoweverCheapItIs) {
   Builder b;
   const ValueId x = b.input("x", Type::tensor(HRT_FLOAT32, {8}));
