@@ -353,7 +353,7 @@ std::vector<Factor> factors_of(const Product& p, const Caps& caps) {
   }
   if (!p.packed_b) {
     list.push_back({&Product::b, kDepth, kColumn, walked(p.b, p.dtype, 0, p.b.col, p.b.row)});
-    list.back().tensor.copied_bytes = in_rows(p, caps) ? 0 : copied;
+    list.back().tensor.copied_bytes = copied > 0 && in_rows(p, caps) ? 0 : copied;
   }
   if (p.c) list.push_back({nullptr, kRow, kColumn, walked(*p.c, p.dtype, p.c->row, p.c->col, 0)});
   return list;
