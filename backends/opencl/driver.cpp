@@ -84,22 +84,14 @@ class OpenClDriver : public Driver {
 
   std::unique_ptr<Buffer> allocate(uint64_t bytes) override {
     check_size(caps(), bytes);
-    budget_->take(caps(), bytes);
-    std::unique_ptr<ClBuffer> buffer;
-    try {
-      buffer = create(bytes, CL_MEM_READ_WRITE, nullptr);
-    } catch (...) {
-      budget_->give(bytes);
-      throw;
-    }
-    buffer->charge(budget_);
+    auto buffer = create(bytes, CL_MEM_READ_WRITE, nullptr, budget_->take(caps(), bytes));
     place(*buffer);
     return buffer;
   }
 
   std::unique_ptr<Buffer> import(void* host, uint64_t bytes) override {
     check_import(caps(), host, bytes);
-    return create(bytes, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, host);
+    return create(bytes, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, host, nullptr);
   }
 
   void write(const Span& to, const void* from) override {
@@ -143,13 +135,12 @@ class OpenClDriver : public Driver {
   }
 
  private:
-  std::unique_ptr<ClBuffer> create(uint64_t bytes, cl_mem_flags flags, void* host) {
+  std::unique_ptr<ClBuffer> create(uint64_t bytes, cl_mem_flags flags, void* host, Charge charge) {
     device_->alive();
-    check_size(caps(), bytes);
     cl_int code = CL_SUCCESS;
     Mem mem(api().CreateBuffer(device_->context.get(), flags, bytes, host, &code));
     check(code, "clCreateBuffer");
-    return std::make_unique<ClBuffer>(std::move(mem), bytes);
+    return std::make_unique<ClBuffer>(std::move(charge), std::move(mem), bytes);
   }
 
   // Drivers may put off allocation until a buffer is used: ask now, while the answer can be "out of memory".

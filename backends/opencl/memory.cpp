@@ -5,11 +5,12 @@
 
 namespace hrt::gpu::opencl {
 
-void Budget::take(const Caps& caps, uint64_t bytes) {
+Charge Budget::take(const Caps& caps, uint64_t bytes) {
   uint64_t used = used_;
   do {
     if (bytes > limit_ - used) out_of_memory(caps, bytes, used, limit_);
   } while (!used_.compare_exchange_weak(used, used + bytes));
+  return {this, [self = shared_from_this(), bytes](Budget*) { self->used_ -= bytes; }};
 }
 
 Mem part(const Span& span) {

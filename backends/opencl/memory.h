@@ -10,12 +10,14 @@
 
 namespace hrt::gpu::opencl {
 
-// Bytes of a device's memory that are in use, and how many may be. Buffers keep it.
-class Budget {
+// Bytes that were taken of a budget, until the last copy ends.
+using Charge = std::shared_ptr<void>;
+
+// Bytes of a device's memory that are in use, and how many may be.
+class Budget : public std::enable_shared_from_this<Budget> {
  public:
   explicit Budget(uint64_t limit) : limit_(limit) {}
-  void take(const Caps& caps, uint64_t bytes);  // throws when there are not so many left
-  void give(uint64_t bytes) { used_ -= bytes; }
+  Charge take(const Caps& caps, uint64_t bytes);  // throws when there are not so many left
 
  private:
   const uint64_t limit_;
@@ -24,20 +26,16 @@ class Budget {
 
 class ClBuffer : public Buffer {
  public:
-  ClBuffer(Mem mem, uint64_t bytes) : mem_(std::move(mem)), bytes_(bytes) {}
-  ~ClBuffer() override {
-    if (budget_) budget_->give(bytes_);
-  }
-  // This buffer's bytes were taken from there, and go back to it.
-  void charge(std::shared_ptr<Budget> budget) { budget_ = std::move(budget); }
+  ClBuffer(Charge charge, Mem mem, uint64_t bytes)
+      : charge_(std::move(charge)), mem_(std::move(mem)), bytes_(bytes) {}
   uint64_t bytes() const override { return bytes_; }
   static cl_mem of(const Span& span) { return static_cast<ClBuffer*>(span.buffer)->mem_.get(); }
   cl_mem mem() const { return mem_.get(); }
 
  private:
+  Charge charge_;  // of its bytes, where they are the device's
   Mem mem_;
   uint64_t bytes_;
-  std::shared_ptr<Budget> budget_;
 };
 
 // The span as an argument of a kernel. A sub-buffer, so that kernels need no offset, as in GLSL. The caller
