@@ -93,6 +93,12 @@ class Cutter {
 
 }  // namespace
 
+int64_t first_element(const Piece& piece, const Walked& tensor) {
+  int64_t first = tensor.from;
+  for (size_t d = 0; d < piece.at.size(); ++d) first += piece.at[d] * tensor.strides[d];
+  return first;
+}
+
 bool too_long(const Emit& emit, Ref r) { return emit.bytes(r) > emit.caps().max_span_bytes; }
 
 int64_t part_unit(const Caps& caps) { return int64_t(unit_bytes(caps)); }

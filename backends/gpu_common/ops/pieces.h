@@ -31,6 +31,8 @@ struct Piece {
   Dims at;                      // of its first coordinates in the box
   std::vector<Window> windows;  // of each tensor, for these coordinates
 };
+// The element of a tensor that a piece's first coordinates touch.
+int64_t first_element(const Piece& piece, const Walked& tensor);
 // Cuts a box until each piece touches no more of any tensor than kernels reach; one piece where nothing is
 // over the limit. in_order: pieces follow one another in row-major order, so that they are contiguous in a
 // row-major tensor of the box's dims.

@@ -359,12 +359,6 @@ std::vector<Factor> factors_of(const Product& p, const Caps& caps) {
   return list;
 }
 
-int64_t first_of(const Piece& block, const Walked& t) {
-  int64_t first = 0;
-  for (size_t d = 0; d < kCoordinates; ++d) first += block.at[d] * t.strides[d];
-  return first;
-}
-
 // Whether what is bound can begin with this element of a window.
 bool begins(const Caps& caps, int64_t element) { return element % part_unit(caps) == 0; }
 
@@ -372,7 +366,7 @@ bool begins(const Caps& caps, int64_t element) { return element % part_unit(caps
 Strided bound(Emit& emit, const Product& p, const Piece& block, const Window& w, const Factor& f) {
   Strided s = f.of ? p.*f.of : *p.c;
   const Walked& t = f.tensor;
-  const int64_t first = first_of(block, t);
+  const int64_t first = first_element(block, t);
   if (begins(emit.caps(), first - w.first)) {
     s.ref = from_element(emit, w.ref, t.element_bytes, first - w.first);
     return s;
@@ -397,7 +391,7 @@ Strided bound(Emit& emit, const Product& p, const Piece& block, const Window& w,
 
 // Computes a block, into its place in y or, where no part can begin there, by way of a copy.
 void emit_into(Emit& emit, Product q, const Piece& block, const Walked& y) {
-  const int64_t first = first_of(block, y), at = first - block.windows[0].first;
+  const int64_t first = first_element(block, y), at = first - block.windows[0].first;
   if (lies_in_order(block, y) && begins(emit.caps(), at)) {
     q.y = from_element(emit, block.windows[0].ref, y.element_bytes, at);
     q.y_row = y.strides[kRow];

@@ -30,12 +30,6 @@ Call box_call(const Caps& caps, Ref x, Ref y, const char* variant, const Box& m)
   return call;
 }
 
-int64_t offset_of(std::span<const int64_t> at, std::span<const int64_t> strides) {
-  int64_t offset = 0;
-  for (size_t d = 0; d < at.size(); ++d) offset += at[d] * strides[d];
-  return offset;
-}
-
 }  // namespace
 
 Box merged(const Box& box) {
@@ -69,8 +63,8 @@ void copy_box(Emit& e, Ref x, Ref y, hrt_dtype dtype, const Box& box) {
   for (const Piece& p : pieces_of(e, m.dims, tensors, false)) {
     const auto &from = p.windows[0], &to = p.windows[1];
     e.dispatch(box_call(e.caps(), from.ref, to.ref, variant,
-                        {p.dims, m.xs, m.ys, m.from + offset_of(p.at, m.xs) - from.first,
-                         m.to + offset_of(p.at, m.ys) - to.first}));
+                        {p.dims, m.xs, m.ys, first_element(p, tensors[0]) - from.first,
+                         first_element(p, tensors[1]) - to.first}));
   }
 }
 

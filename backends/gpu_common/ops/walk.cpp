@@ -36,19 +36,14 @@ Walk walk_of(Emit& emit, const Piece& p, std::span<const Walked> walked) {
   size_t skipped = 0;  // dims that cuts left without extent
   while (skipped + 1 < p.dims.size() && p.dims[skipped] == 1) ++skipped;
   const auto outer = std::span(p.dims).subspan(skipped, p.dims.size() - 1 - skipped);
-  const auto offset = [&](size_t k) {
-    int64_t first = 0;
-    for (size_t d = 0; d < p.at.size(); ++d) first += p.at[d] * walked[k].strides[d];
-    return first;
-  };
   Walk w;
   w.rank = int32_t(outer.size());
   w.push = {push_int(p.dims.back()), push_int(sdk::element_count(outer))};
   for (size_t k = 0; k < kMaxOperands; ++k)
     w.push.push_back(k < operands ? push_int(walked[k].strides.back()) : 0);
   for (size_t k = 0; k < kMaxOperands; ++k)
-    w.push.push_back(k < operands ? push_int(offset(k) - p.windows[k].first) : 0);
-  w.first = offset(operands);
+    w.push.push_back(k < operands ? push_int(first_element(p, walked[k]) - p.windows[k].first) : 0);
+  w.first = first_element(p, walked.back());
   w.push.push_back(push_int(w.first - p.windows.back().first));
   for (size_t k = 0; k < operands; ++k) w.operands.push_back(p.windows[k].ref);
   w.out = w.table = p.windows.back().ref;  // of rank 0 no table is read
